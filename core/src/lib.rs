@@ -1,0 +1,1 @@
+//! A session core for Mattermost mobile apps.

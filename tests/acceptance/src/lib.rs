@@ -1,0 +1,1 @@
+//! Acceptance cases over real sockets and real vaults.

@@ -1,0 +1,1 @@
+//! A loopback fault proxy between the core and a server.

@@ -1,0 +1,1 @@
+//! An embedded server that answers as Mattermost does.

@@ -1,0 +1,1 @@
+//! The model, the simulated world and the kill sweep.
