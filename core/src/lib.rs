@@ -1,1 +1,10 @@
 //! A session core for Mattermost mobile apps.
+
+pub mod evidence;
+pub mod keystore;
+pub mod pace;
+pub mod policy;
+pub mod secret;
+pub mod server;
+pub mod session;
+pub mod vault;

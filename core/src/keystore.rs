@@ -1,0 +1,44 @@
+//! The key store: where the keys live that seal the vault's tokens.
+//!
+//! On a phone this is the Keychain or the Android Keystore, behind this trait. The difference that everything rests on is
+//! the one between *absent* (the key is gone for good: a restored backup, an invalidated key) and *unavailable* (the key
+//! cannot be read now: the phone was not unlocked since it started, the system service is busy). Absent ends a session with
+//! `KeyLost`; unavailable changes nothing, deletes nothing and shows no sign-in page.
+
+use crate::secret::Key;
+
+/// What a key store answers when it is asked for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyAnswer {
+    /// The key.
+    Value(Key),
+    /// There is no such key, and the store is sure of it.
+    Absent,
+    /// The store cannot answer now.
+    Unavailable,
+}
+
+/// A key store could not carry out a write or a deletion. What the store held before is unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the key store is not available")]
+pub struct KeyStoreUnavailable;
+
+/// The platform's store of keys.
+///
+/// Calls come from one dedicated thread of the engine, one at a time, never from inside `open` and never from the thread
+/// that calls the core. A call may block; after 10 seconds the engine goes on as if the answer were *unavailable*.
+/// Names are short ASCII texts made by the core (`account-17`, `outbox`); they hold no secret.
+pub trait KeyStore: Send + Sync + 'static {
+    /// Reads the key of that name.
+    fn load(&self, name: &str) -> KeyAnswer;
+    /// Stores the key under that name, durably, replacing one that is there.
+    ///
+    /// # Errors
+    /// If the store cannot be written now.
+    fn store(&self, name: &str, key: &Key) -> Result<(), KeyStoreUnavailable>;
+    /// Deletes the key of that name; a name that is not there is no error.
+    ///
+    /// # Errors
+    /// If the store cannot be written now.
+    fn delete(&self, name: &str) -> Result<(), KeyStoreUnavailable>;
+}

@@ -1,0 +1,131 @@
+//! Every duration and limit of the product, each with its reason. Nothing else in the core states a number of this kind.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// A span from which a value is drawn at random.
+pub type Window = RangeInclusive<Duration>;
+
+const fn seconds(value: u64) -> Duration {
+    Duration::from_secs(value)
+}
+
+const fn minutes(value: u64) -> Duration {
+    Duration::from_secs(value * 60)
+}
+
+const fn window(from: u64, to: u64) -> Window {
+    seconds(from)..=seconds(to)
+}
+
+/// JSON ping while Focused. An idle user must be out within 2–30 s of a revocation (MM-T938), and the server itself says
+/// nothing; the phase is random, so that a fleet does not ask in step.
+pub const HEARTBEAT_FOCUSED: Duration = seconds(10);
+/// JSON ping while Running: visible without focus, or in the grace before suspension. Half the cost, still within 30 s.
+pub const HEARTBEAT_RUNNING: Duration = seconds(25);
+/// No byte for this long after an unanswered ping means that the connection is dead. Half-open sockets accept writes for
+/// ever, so only what arrives counts; slow networks need the time.
+pub const DEAD_LINK: Duration = seconds(10);
+/// Wait between the first evidence of a gone session and the second look. One answer is never enough: a server whose
+/// database is away answers like one that revoked the session, and outages are longer than a round trip.
+pub const SECOND_LOOK: Window = window(2, 4);
+/// No `hello` for this long after an upgrade is a hint. The server drops an unauthenticated socket after 5 s.
+pub const HELLO_WATCHDOG: Duration = seconds(10);
+/// A connection that is not up by then is given up.
+pub const CONNECT_TIMEOUT: Duration = seconds(10);
+/// A request that is not answered whole by then is given up.
+pub const REQUEST_DEADLINE: Duration = seconds(30);
+/// Waits between looks while the server's database is unhealthy or its health is silent; the last one repeats. Outages
+/// answer like revocations, so nothing ends on this ladder.
+pub const LADDER: [Window; 5] = [
+    window(5, 10),
+    window(20, 40),
+    window(120, 120),
+    window(600, 600),
+    window(900, 900),
+];
+/// Waits before the four pieces of evidence on the long ladder, for servers whose health cannot be known and for networks
+/// that rewrite headers.
+pub const LONG_LADDER: [Duration; 4] = [seconds(0), seconds(30), minutes(2), minutes(10)];
+/// The long ladder ends a session only if its pieces span at least this.
+pub const LONG_LADDER_SPAN: Duration = minutes(12);
+/// Health answers without a database status before the long ladder begins.
+pub const HEALTH_ABSENT_LIMIT: u32 = 2;
+/// Evidence about a session younger than this, by the server's own clock, does not count: a replica may not know it yet.
+pub const YOUNG_SESSION: Duration = seconds(15);
+/// How long the sealed token is kept after a verdict, so that a wrong one heals without a password.
+pub const RESTORE_WINDOW: Duration = minutes(15);
+/// When the kept token is asked about, counted from the end, each ± [`RESTORE_SPREAD_PERCENT`].
+pub const RESTORE_LOOKS: [Duration; 4] = [seconds(30), minutes(2), minutes(5), minutes(15)];
+/// Random spread of [`RESTORE_LOOKS`], in percent either way.
+pub const RESTORE_SPREAD_PERCENT: u32 = 30;
+/// How long an ended account's data is kept before the app is asked to erase it. A weekend must not cost drafts.
+pub const ERASE_AFTER: Duration = minutes(30 * 24 * 60);
+/// Online time without any usable answer after which sign-in is offered.
+pub const UNVERIFIABLE_AFTER: Duration = minutes(24 * 60);
+/// Unusable answers needed besides [`UNVERIFIABLE_AFTER`].
+pub const UNVERIFIABLE_ANSWERS: u32 = 20;
+/// Online time for which an account may stay Suspect before sign-in is offered.
+pub const SUSPECT_LIMIT: Duration = minutes(60);
+/// Answers needed besides [`SUSPECT_LIMIT`].
+pub const SUSPECT_ANSWERS: u32 = 8;
+/// Unusable 401s in a row before the config experiment asks whether an intermediary rewrites answers.
+pub const EXPERIMENT_AFTER: u32 = 3;
+/// Validation interval while the socket cannot be had (proxies that eat upgrades), Focused only.
+pub const POLLING: Window = window(20, 25);
+/// Refused upgrades, while HTTPS works, before polling begins.
+pub const UPGRADES_REFUSED_LIMIT: u32 = 3;
+/// First step of the reconnect curve; each further one doubles.
+pub const RECONNECT_BASE: Duration = seconds(2);
+/// Ceiling of the reconnect curve. Full jitter is drawn below it.
+pub const RECONNECT_CAP: Duration = seconds(30);
+/// Ceiling after [`RECONNECT_LONG_AFTER`] of failure.
+pub const RECONNECT_LONG_CAP: Duration = seconds(60);
+/// Failure for this long raises the ceiling.
+pub const RECONNECT_LONG_AFTER: Duration = minutes(10);
+/// Jitter of a dial after a network change, a resume or a user's action.
+pub const DIAL_NOW_JITTER: Duration = Duration::from_millis(250);
+/// Spread of the first retry after the server ended a live socket, so that a restart does not bring the whole fleet back
+/// in one second.
+pub const FIRST_RETRY_SPREAD: Duration = seconds(15);
+/// The pace is forgotten only after the link was live for this long: a flapping server must not look healthy.
+pub const PACE_RESET_AFTER: Duration = seconds(30);
+/// Ceiling for a server's `Retry-After`.
+pub const RETRY_AFTER_CAP: Duration = minutes(5);
+/// Jitter added on top of `Retry-After`, in percent.
+pub const RETRY_AFTER_JITTER_PERCENT: u32 = 20;
+/// How long an Android app that left the screen counts as Running before it counts as Suspended.
+pub const BACKGROUND_GRACE: Duration = seconds(15);
+/// Becoming Focused after being away for longer than this validates.
+pub const FOCUS_VALIDATES_AFTER: Duration = minutes(1);
+/// A `Valid` verdict mutes request hints of the same path for this long.
+pub const HINT_MUTE: Duration = seconds(60);
+/// Dials per minute and account, whatever asks for them.
+pub const DIALS_PER_MINUTE: u32 = 10;
+/// Validations started by request hints per minute and account. Socket FAIL, resume and the user's action have an
+/// allowance of their own of the same size.
+pub const HINTED_VALIDATIONS_PER_MINUTE: u32 = 4;
+/// Bytes of a body on which a verdict may rest.
+pub const VERDICT_BODY_LIMIT: usize = 64 * 1024;
+/// Bytes of the body of one of the app's own requests.
+pub const REQUEST_BODY_LIMIT: usize = 16 * 1024 * 1024;
+/// Bytes of one socket message.
+pub const SOCKET_MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
+/// Request ids that are remembered, to refuse a replayed answer.
+pub const REQUEST_IDS_REMEMBERED: usize = 64;
+/// How long a request whose answer was a 401 waits for the validation that it caused.
+pub const REQUEST_WAITS_FOR_VERDICT: Duration = seconds(5);
+/// Deadline of a call into the platform's key store; then it counts as unavailable.
+pub const KEY_STORE_DEADLINE: Duration = seconds(10);
+/// How long `suspend` waits for commits before it closes the file. The system kills an app that holds a lock.
+pub const SUSPEND_DEADLINE: Duration = seconds(3);
+/// Realtime events kept for a slow reader, then Gap.
+pub const EVENT_QUEUE: usize = 1_000;
+/// Bytes of disk kept in reserve, so that a sign-out can be stored on a full disk.
+pub const DISK_RESERVE: u64 = 256 * 1024;
+/// Time the vault waits for another process's lock.
+pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
+/// Waits between tries of what is owed to the server.
+pub const OUTBOX_RETRY: Window = window(5, 10);
+/// Ceiling of the waits between tries of what is owed to the server.
+pub const OUTBOX_RETRY_CAP: Duration = minutes(15);

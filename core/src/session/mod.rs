@@ -1,0 +1,5 @@
+//! session
+
+mod basics;
+
+pub use basics::{AccountId, BootId, BootMillis, Epoch, Now, UnixMillis};
