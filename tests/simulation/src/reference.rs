@@ -117,6 +117,11 @@ impl Reference {
         }
     }
 
+    /// The long ladder had begun.
+    pub fn was_slow(&self) -> bool {
+        self.slow
+    }
+
     /// In this look the database was unwell.
     pub fn is_unwell(&self) -> bool {
         matches!(self.health, Some(Health::Unhealthy | Health::Silent))

@@ -1,5 +1,6 @@
 //! Ten thousand random stories, told to the machine and to the plain model beside it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -23,9 +24,22 @@ fn story() -> impl Strategy<Value = (u64, Vec<Move>)> {
     (any::<u64>(), prop::collection::vec(a_move, 1..80))
 }
 
+/// A story that is all about a suspicion: looks, answers that keep it alive, and now and then something else.
+fn doubtful_story() -> impl Strategy<Value = (u64, Vec<Move>)> {
+    let kind = prop_oneof![
+        12 => 0_u8..110,
+        8 => 110_u8..160,
+        1 => 160_u8..212,
+    ];
+    let a_move = (kind, any::<u8>()).prop_map(|(what, which)| Move { what, which });
+    (any::<u64>(), prop::collection::vec(a_move, 40..120))
+}
+
 struct Pair {
     machine: Machine,
     model: Reference,
+    /// Most answers keep a suspicion alive.
+    doubtful: bool,
 }
 
 impl Pair {
@@ -172,7 +186,19 @@ impl Pair {
                 .filter(|answer| matches!(answer, Answer::Experiment(_)))
                 .collect(),
         };
-        let answer = fitting[usize::from(a_move.which) % fitting.len()].clone();
+        let usual = match question {
+            Question::UserMe if a_move.which < 200 => GONE,
+            Question::UserMe => REFUSED,
+            Question::Health if a_move.which < 190 => Answer::Health(Health::Absent),
+            Question::Health => Answer::Health(Health::Unhealthy),
+            Question::Sessions => Answer::Sessions(SessionsRead::Read),
+            Question::ConfigExperiment => LIMITED,
+        };
+        let answer = if self.doubtful && a_move.which < 230 {
+            usual
+        } else {
+            fitting[usize::from(a_move.which) % fitting.len()].clone()
+        };
         let over = self.model.belief == Belief::Over;
         let now = self.machine.now.boot.0;
         self.machine.answer(answer.clone());
@@ -264,22 +290,54 @@ impl Pair {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
+fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
+    let mut machine = Machine::opened(entropy);
+    machine.feed(Event::ConfigSeen(ConfigSet::Full));
+    let model = Reference::new(machine.now.boot.0 - 7_200_000);
+    let mut pair = Pair {
+        machine,
+        model,
+        doubtful,
+    };
+    for a_move in moves {
+        pair.play(a_move);
+        pair.compare();
+    }
+    pair
+}
+
+// What the stories reached, so that a change of theirs cannot make the test empty.
+static VERDICTS: AtomicU32 = AtomicU32::new(0);
+static SLOW_VERDICTS: AtomicU32 = AtomicU32::new(0);
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
         cases: 10_000,
         failure_persistence: None,
         ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn the_machine_believes_what_the_plain_model_believes((entropy, moves) in story()) {
-        let mut machine = Machine::opened(entropy);
-        machine.feed(Event::ConfigSeen(ConfigSet::Full));
-        let model = Reference::new(machine.now.boot.0 - 7_200_000);
-        let mut pair = Pair { machine, model };
-        for a_move in moves {
-            pair.play(a_move);
-            pair.compare();
-        }
     }
+}
+
+#[test]
+fn the_machine_believes_what_the_plain_model_believes() {
+    proptest!(config(), |((entropy, moves) in story())| {
+        tell(entropy, moves, false);
+    });
+}
+
+#[test]
+fn a_suspicion_becomes_a_verdict_when_the_plain_model_says_so() {
+    proptest!(config(), |((entropy, moves) in doubtful_story())| {
+        let pair = tell(entropy, moves, true);
+        if pair.model.ending == Some(End::Gone) {
+            VERDICTS.fetch_add(1, Ordering::Relaxed);
+            if pair.model.was_slow() {
+                SLOW_VERDICTS.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let ends = VERDICTS.load(Ordering::Relaxed);
+    let slow = SLOW_VERDICTS.load(Ordering::Relaxed);
+    println!("{ends} stories came to a verdict, {slow} of them on the long ladder");
+    assert!(ends > 1_000 && slow > 100);
 }
