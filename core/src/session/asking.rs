@@ -147,7 +147,6 @@ impl Draft<'_> {
         state.validated_server = server_date.or(state.validated_server);
         state.cover_until_valid = false;
         state.ask_pace.reset();
-        state.server_asked_until = None;
         state.wanted = None;
         state.mutes.retain(|_, until| *until > now);
         if let Some(answered) = &self.answered {

@@ -56,7 +56,13 @@ fn signal<'a>(draft: &Draft<'_>, event: &'a Event) -> Option<Signal<'a>> {
         }
         Event::Opened | Event::HostChanged(_) => match draft.returned {
             Return::Resumed => Some(Signal::Resumed),
-            Return::Refocused | Return::No => Some(Signal::HostMoved),
+            Return::Refocused => match draft.state.link {
+                Portal { .. } | Waiting { .. } => Some(Signal::DialNow),
+                Paused | Offline | Connecting { .. } | Live { .. } | Polling { .. } => {
+                    Some(Signal::HostMoved)
+                }
+            },
+            Return::No => Some(Signal::HostMoved),
         },
         Event::VerifyRequested => Some(Signal::DialNow),
         Event::SignedIn { .. } => Some(Signal::NewEpoch),

@@ -320,3 +320,35 @@ fn a_timer_that_fires_early_is_set_again_and_a_stopped_one_is_ignored() {
     rig.feed(Event::TimerFired(Timer::RestoreEnd));
     assert_eq!(rig.state, before);
 }
+
+#[test]
+fn somebody_who_comes_back_to_look_does_not_wait_out_the_pace() {
+    let mut rig = dialled();
+    rig.feed(Event::HostChanged(HostState::Running));
+    for _ in 0..8 {
+        rig.socket(SocketEvent::DialFailed {
+            why: UnknownWhy::Transport,
+            retry_after: None,
+        });
+        rig.at(Timer::Dial);
+    }
+    rig.socket(SocketEvent::DialFailed {
+        why: UnknownWhy::Transport,
+        retry_after: None,
+    });
+    rig.freeze(minutes(2));
+    rig.feed(Event::HostChanged(HostState::Focused));
+    assert!(rig.due_in(Timer::Dial).unwrap() <= policy::DIAL_NOW_JITTER);
+}
+
+#[test]
+fn a_200_does_not_lift_what_the_server_asked_of_the_socket() {
+    let mut rig = dialled();
+    rig.socket(SocketEvent::DialFailed {
+        why: UnknownWhy::ServerTrouble,
+        retry_after: Some(seconds(100)),
+    });
+    rig.feed(Event::VerifyRequested).answer(valid());
+    rig.feed(Event::NetworkChanged(NetworkPath::Up));
+    assert!(rig.due_in(Timer::Dial).unwrap() >= seconds(100));
+}
