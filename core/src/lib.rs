@@ -1,5 +1,6 @@
 //! A session core for Mattermost mobile apps.
 
+pub mod device;
 pub mod evidence;
 pub mod keystore;
 pub mod pace;
