@@ -244,7 +244,7 @@ impl Answer {
             "id": id,
             "message": "An answer of the fault proxy.",
             "detailed_error": "",
-            "request_id": request_id(),
+            "request_id": random_id(),
             "status_code": status,
         }))
     }
@@ -323,7 +323,7 @@ impl Answer {
         let mut headers = HeaderMap::new();
         let mut body = self.body.clone();
         if self.mattermost {
-            let id = request_id();
+            let id = random_id();
             if let Body::Json(Value::Object(object)) = &mut body
                 && let Some(field) = object.get_mut("request_id")
             {
@@ -355,10 +355,10 @@ impl Answer {
 
 /// 26 characters of the server's own base 32, as `NewId` in `server/public/model/utils.go` makes
 /// them.
-fn request_id() -> String {
+pub(crate) fn random_id() -> String {
     const ALPHABET: &[u8; 32] = b"ybndrfg8ejkmcpqxot1uwisza345h769";
     let mut random = [0_u8; 26];
-    // A request id need not be secret; without randomness they are merely all the same.
+    // It need not be secret; without randomness all are merely the same.
     let _ = getrandom::fill(&mut random);
     random
         .iter()

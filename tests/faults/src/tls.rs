@@ -16,7 +16,10 @@ use rustls::{
 };
 use rustls_pki_types::pem::PemObject;
 
-use crate::{faults::Presented, state::Shared};
+use crate::{
+    faults::{Presented, random_id},
+    state::Shared,
+};
 
 /// A certificate authority that signs what a terminating proxy shows.
 pub struct Authority {
@@ -45,9 +48,9 @@ impl Authority {
     /// If no key can be made.
     pub fn generate() -> Result<Self, TlsError> {
         let mut parameters = CertificateParams::default();
-        parameters
-            .distinguished_name
-            .push(DnType::CommonName, "Steadfast fault proxy");
+        // A name of its own, so that one authority is never taken for another.
+        let name = format!("Steadfast fault proxy {}", random_id());
+        parameters.distinguished_name.push(DnType::CommonName, name);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate()?;
