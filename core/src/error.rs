@@ -99,6 +99,9 @@ pub enum Error {
     /// No way to the server.
     #[error("the server cannot be reached")]
     Offline,
+    /// The server's name cannot be resolved: mistyped, or the network is not up yet.
+    #[error("the server's name cannot be resolved")]
+    UnknownHost,
     /// The server did not answer in time.
     #[error("the server did not answer in time")]
     Timeout,
@@ -114,6 +117,15 @@ pub enum Error {
     /// The address answers, but not as a Mattermost server does.
     #[error("not a Mattermost server")]
     NotMattermost,
+    /// The server sends its visitors to another address. Offer it to the user; it is never followed.
+    #[error("the server has another address")]
+    Moved {
+        /// Where to.
+        to: String,
+    },
+    /// A proxy in front of the server wants a secret of its own.
+    #[error("a proxy in front of the server wants a secret of its own")]
+    PreAuthenticationNeeded,
     /// The server is older than the oldest version that the core speaks with.
     #[error("the server is too old")]
     ServerTooOld,
@@ -186,7 +198,10 @@ impl Error {
             Self::NotSignedIn => "not_signed_in",
             Self::Unverifiable => "unverifiable",
             Self::Offline => "offline",
+            Self::UnknownHost => "unknown_host",
             Self::Timeout => "timeout",
+            Self::Moved { .. } => "moved",
+            Self::PreAuthenticationNeeded => "pre_authentication_needed",
             Self::InsecureConnection { .. } => "insecure_connection",
             Self::Intercepted => "intercepted",
             Self::NotMattermost => "not_mattermost",
@@ -226,12 +241,15 @@ impl Error {
             | Self::Forbidden
             | Self::InsecureConnection { .. }
             | Self::NotMattermost
+            | Self::Moved { .. }
+            | Self::PreAuthenticationNeeded
             | Self::ServerTooOld
             | Self::StoreNewer { .. }
             | Self::DiskFull => Reaction::TellUser,
             Self::Refused { status, .. } if *status < 500 => Reaction::TellUser,
             Self::SessionEnded | Self::NotSignedIn | Self::Unverifiable => Reaction::SignIn,
             Self::Offline
+            | Self::UnknownHost
             | Self::Timeout
             | Self::Intercepted
             | Self::ServerProblem

@@ -121,6 +121,10 @@ pub const KEY_STORE_DEADLINE: Duration = seconds(10);
 pub const SUSPEND_DEADLINE: Duration = seconds(3);
 /// Realtime events kept for a slow reader, then Gap.
 pub const EVENT_QUEUE: usize = 1_000;
+/// Users in a page of the list, where the caller names no number. The server gives at most 200.
+pub const USERS_PER_PAGE: i64 = 100;
+/// How long the question before every session is ended may stay open. An administrator reads it first.
+pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 /// Bytes of disk kept in reserve, so that a sign-out can be stored on a full disk.
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.

@@ -3,14 +3,15 @@
 //! What arrives becomes the machine's events here; the app's realtime events go into the queue and no further.
 
 use crate::engine::Engine;
-use crate::engine::events::{Arrival, EventQueue, ResumeFrom};
-use crate::engine::questions::{Questions, unknown_why};
+use crate::engine::events::{Arrival, ResumeFrom};
+use crate::engine::account::Account;
+use crate::engine::questions::unknown_why;
 use crate::engine::token::NoToken;
-use crate::engine::worker::{Mailbox, Message};
+use crate::engine::worker::Message;
 use crate::pace;
 use crate::evidence;
 use crate::server::socket::{Ended, Resume, Socket, SocketEvent as WireEvent, SocketHandle, UpgradeError};
-use crate::session::{AccountId, Epoch, Event, SocketEnd, SocketEvent, SocketId, UnknownWhy};
+use crate::session::{Epoch, Event, SocketEnd, SocketEvent, SocketId, UnknownWhy};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
@@ -32,54 +33,49 @@ struct Open {
 
 pub(crate) struct Sockets {
     engine: Arc<Engine>,
-    account: AccountId,
-    mailbox: Mailbox,
-    events: Arc<EventQueue>,
+    account: Arc<Account>,
     open: Option<Open>,
 }
 
 impl Sockets {
-    pub(crate) fn new(engine: Arc<Engine>, account: AccountId, mailbox: Mailbox) -> Self {
-        let events = engine.events_of(account);
-        Self { engine, account, mailbox, events, open: None }
+    pub(crate) fn new(engine: Arc<Engine>, account: Arc<Account>) -> Self {
+        Self { engine, account, open: None }
     }
 
     /// Dials in the background; [`Message::Dialled`] follows, and then [`Message::Wire`] for whatever arrives.
-    pub(crate) fn dial(&mut self, id: SocketId, epoch: Epoch, resume: bool, questions: &Questions) {
+    pub(crate) fn dial(&mut self, id: SocketId, epoch: Epoch, resume: bool) {
         self.close();
         if !resume {
-            self.events.forget_connection();
+            self.account.events.forget_connection();
         }
-        let asked_for = if resume { self.events.resume_from() } else { None };
+        let asked_for = if resume { self.account.events.resume_from() } else { None };
         let resume = asked_for.as_ref().map(|from| Resume {
             connection_id: from.connection_id.clone(),
             sequence_number: from.next_server_seq,
         });
-        let tokens = questions.tokens().clone();
-        let rest = questions.rest().clone();
         let engine = self.engine.clone();
-        let mailbox = self.mailbox.clone();
+        let account = self.account.clone();
         let task = self.engine.runtime().spawn(async move {
-            let token = match tokens.get(epoch).await {
+            let token = match account.tokens.get(&engine, account.id, epoch).await {
                 Ok(token) => token,
                 Err(error) => {
-                    mailbox.send(Message::Dialled { socket: id, outcome: Dialled::NoToken(error) });
+                    account.send(Message::Dialled { socket: id, outcome: Dialled::NoToken(error) });
                     return;
                 }
             };
-            let user_agent = engine.user_agent();
+            let address = account.rest.address();
             let connected =
-                Socket::connect(&engine.dialler, rest.address(), user_agent, &token, resume.as_ref()).await;
+                Socket::connect(&engine.dialler, address, &engine.user_agent, &token, resume.as_ref()).await;
             let mut socket = match connected {
                 Ok(socket) => socket,
                 Err(error) => {
-                    mailbox.send(Message::Dialled { socket: id, outcome: Dialled::Failed(error) });
+                    account.send(Message::Dialled { socket: id, outcome: Dialled::Failed(error) });
                     return;
                 }
             };
-            mailbox.send(Message::Dialled { socket: id, outcome: Dialled::Open(socket.handle().clone()) });
+            account.send(Message::Dialled { socket: id, outcome: Dialled::Open(socket.handle().clone()) });
             while let Some(event) = socket.next().await {
-                mailbox.send(Message::Wire { socket: id, event });
+                account.send(Message::Wire { socket: id, event });
             }
         });
         self.open = Some(Open { id, task: task.abort_handle(), handle: None, ping: None, asked_for });
@@ -100,7 +96,7 @@ impl Sockets {
             Dialled::NoToken(error) => {
                 self.open = None;
                 if let NoToken::Key(trouble) = error {
-                    self.mailbox.send(Message::Key(Event::KeyUnreadable(trouble)));
+                    self.account.send(Message::Key(Event::KeyUnreadable(trouble)));
                 }
                 Some(SocketEvent::DialFailed { why: UnknownWhy::Other, retry_after: None })
             }
@@ -118,7 +114,7 @@ impl Sockets {
             WireEvent::Bytes => vec![SocketEvent::BytesArrived],
             WireEvent::Hello { connection_id, .. } => {
                 let id = connection_id.clone().unwrap_or_default();
-                self.events.hello(&id);
+                self.account.events.hello(&id);
                 open.asked_for = None;
                 vec![SocketEvent::BytesArrived, SocketEvent::Hello { connection_id, resumed: false }]
             }
@@ -128,7 +124,7 @@ impl Sockets {
                 if let Some(from) = open.asked_for.take() {
                     events.push(SocketEvent::Hello { connection_id: Some(from.connection_id), resumed: true });
                 }
-                if self.events.push(seq, event, json, withhold) == Arrival::OutOfOrder {
+                if self.account.events.push(seq, event, json, withhold) == Arrival::OutOfOrder {
                     self.close();
                     events.push(SocketEvent::Ended(SocketEnd::NetworkError));
                 }
@@ -138,7 +134,7 @@ impl Sockets {
                 let mut events = vec![SocketEvent::BytesArrived];
                 if evidence::is_not_authenticated(ok, error_id.as_deref()) {
                     open.ping = None;
-                    self.events.forget_connection();
+                    self.account.events.forget_connection();
                     events.push(SocketEvent::Fail);
                 } else if ok && seq_reply.is_some() && seq_reply == open.ping {
                     open.ping = None;

@@ -4,12 +4,13 @@
 //! vault is awaited in place, because an effect that stores something must be on disk before the next one is carried out.
 
 use crate::api::Standing as PublicStanding;
+use crate::engine::account::Account;
 use crate::engine::link::Sockets;
 use crate::engine::questions::{Questions, Returned};
 use crate::engine::{Engine, Failure};
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
-    AccountId, BootMillis, Effect, Event, Hint, HostState, NetworkPath, Reason, SocketEnd, SocketEvent, SocketId, State,
+    BootMillis, Effect, Event, Hint, HostState, NetworkPath, Reason, SocketEnd, SocketEvent, SocketId, State,
     StandingView, Ticket, TokenFate, step,
 };
 use std::collections::VecDeque;
@@ -45,23 +46,6 @@ pub(crate) enum Message {
     Stop(oneshot::Sender<()>),
 }
 
-/// The way to a worker.
-#[derive(Clone)]
-pub(crate) struct Mailbox {
-    messages: mpsc::UnboundedSender<Message>,
-}
-
-impl Mailbox {
-    /// Hands a message over. A worker that is gone takes none; its account's state no longer changes.
-    pub(crate) fn send(&self, message: Message) {
-        let _ = self.messages.send(message);
-    }
-
-    pub(crate) fn event(&self, event: Event) {
-        self.send(Message::Event(event));
-    }
-}
-
 struct Waiter {
     verdicts: u64,
     done: oneshot::Sender<()>,
@@ -69,7 +53,7 @@ struct Waiter {
 
 pub(crate) struct Worker {
     engine: Arc<Engine>,
-    account: AccountId,
+    account: Arc<Account>,
     state: State,
     questions: Questions,
     sockets: Sockets,
@@ -79,20 +63,22 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts the worker's task on the engine's runtime.
-    pub(crate) fn start(engine: &Arc<Engine>, account: AccountId, state: State) -> Mailbox {
-        let (messages, inbox) = mpsc::unbounded_channel();
-        let mailbox = Mailbox { messages };
+    pub(crate) fn start(
+        engine: &Arc<Engine>,
+        account: Arc<Account>,
+        state: State,
+        inbox: mpsc::UnboundedReceiver<Message>,
+    ) {
         let worker = Self {
-            questions: Questions::new(engine.clone(), account, mailbox.clone()),
-            sockets: Sockets::new(engine.clone(), account, mailbox.clone()),
+            questions: Questions::new(engine.clone(), account.clone()),
+            sockets: Sockets::new(engine.clone(), account.clone()),
             engine: engine.clone(),
             account,
             state,
             waiters: Vec::new(),
             signing_out: Vec::new(),
         };
-        engine.runtime().spawn(worker.run(inbox));
-        mailbox
+        engine.spawn(worker.run(inbox));
     }
 
     async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
@@ -201,7 +187,7 @@ impl Worker {
             let (state, effects) = step(&self.state, event, self.engine.times.now());
             self.state = state;
             tracing::debug!(
-                account = self.account.0,
+                account = self.account.id.0,
                 event = name,
                 before,
                 after = self.state.standing().name(),
@@ -209,7 +195,7 @@ impl Worker {
                 "step"
             );
             for effect in effects {
-                tracing::trace!(account = self.account.0, effect = effect.name(), "effect");
+                tracing::trace!(account = self.account.id.0, effect = effect.name(), "effect");
                 if let Some(follow_up) = self.carry_out(effect).await {
                     events.push_back(follow_up);
                 }
@@ -223,7 +209,7 @@ impl Worker {
             Effect::Ask { ticket, epoch, question } => self.questions.ask(ticket, epoch, question),
             Effect::Withdraw { ticket } => self.questions.withdraw(ticket),
             Effect::StoreStanding { ticket, epoch, stored } => {
-                let stored = self.engine.store_standing(self.account, epoch, stored).await;
+                let stored = self.engine.store_standing(self.account.id, epoch, stored).await;
                 self.publish().await;
                 return Some(match stored {
                     Ok(()) => Event::Stored { ticket },
@@ -232,37 +218,37 @@ impl Worker {
             }
             Effect::CommitEnd { ticket, epoch, reason, notice, token, stored } => {
                 let ended = match token {
-                    TokenFate::Owe => self.engine.commit_sign_out(self.account, epoch, stored).await,
+                    TokenFate::Owe => self.engine.commit_sign_out(self.account.id, epoch, stored).await,
                     TokenFate::Keep | TokenFate::Destroy => {
-                        self.engine.commit_end(self.account, epoch, reason, notice, token, stored).await
+                        self.engine.commit_end(self.account.id, epoch, reason, notice, token, stored).await
                     }
                 };
                 return Some(self.committed(ticket, reason, ended));
             }
             Effect::CommitMayContinue { ticket, epoch, stored } => {
-                let outcome = self.engine.commit_may_continue(self.account, epoch, stored).await;
+                let outcome = self.engine.commit_may_continue(self.account.id, epoch, stored).await;
                 return Some(commit_event(ticket, outcome));
             }
             Effect::CommitContinue { ticket, epoch, stored } => {
-                let outcome = self.engine.commit_continue(self.account, epoch, stored).await;
+                let outcome = self.engine.commit_continue(self.account.id, epoch, stored).await;
                 return Some(commit_event(ticket, outcome));
             }
             Effect::DestroyToken { ticket, epoch, stored } => {
-                self.questions.forget_token().await;
-                let outcome = self.engine.destroy_token(self.account, epoch, stored).await;
+                self.account.tokens.forget().await;
+                let outcome = self.engine.destroy_token(self.account.id, epoch, stored).await;
                 return Some(commit_event(ticket, outcome));
             }
             Effect::ReadKey => self.questions.read_key(),
             // The machine's own table of timers is what the loop looks at.
             Effect::StartTimer { .. } | Effect::StopTimer { .. } => {}
-            Effect::Dial { socket, epoch, resume } => self.sockets.dial(socket, epoch, resume, &self.questions),
+            Effect::Dial { socket, epoch, resume } => self.sockets.dial(socket, epoch, resume),
             Effect::CloseSocket { socket } => self.sockets.close_one(socket),
             Effect::SendPing { socket } => {
                 if !self.sockets.ping(socket) {
                     return Some(Event::Socket { socket, event: SocketEvent::Ended(SocketEnd::NetworkError) });
                 }
             }
-            Effect::DropPooledConnections => self.questions.drop_connections(),
+            Effect::DropPooledConnections => self.account.rest.drop_connections(),
             Effect::Publish => self.publish().await,
         }
         None
@@ -286,7 +272,7 @@ impl Worker {
     }
 
     async fn publish(&self) {
-        self.engine.publish(self.account, &self.state.view(), self.sockets.needs_resync()).await;
+        self.engine.publish(self.account.id, &self.state.view(), self.engine.times.now()).await;
     }
 
     /// Answers those whose validation has come to its end. A look that is still being taken is not an end.
