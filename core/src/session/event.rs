@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::basics::{Epoch, UnixMillis};
+use crate::evidence::{Evidence, Why};
+
 use super::state::{HostState, NetworkPath, Settings, SocketId, Ticket, Timer};
 
 /// Something that happened, to be given to [`step`](super::step).
@@ -144,6 +146,8 @@ pub enum Validation {
     MfaRequired,
     /// A 401 that is no evidence: something rewrites or strips.
     Refused,
+    /// The same, with the server's own body, and this account's good answers lack the server's headers too.
+    HeadersLost,
     /// Nothing was proved.
     Unknown {
         /// Why not.
@@ -347,6 +351,7 @@ impl Answer {
             Self::Validation(Validation::Gone { .. }) => "Answered(Gone)",
             Self::Validation(Validation::MfaRequired) => "Answered(MfaRequired)",
             Self::Validation(Validation::Refused) => "Answered(Refused)",
+            Self::Validation(Validation::HeadersLost) => "Answered(HeadersLost)",
             Self::Validation(Validation::Unknown { .. }) => "Answered(Unknown)",
             Self::Health(Health::Healthy) => "Answered(Healthy)",
             Self::Health(Health::Unhealthy) => "Answered(Unhealthy)",
@@ -380,5 +385,27 @@ impl SocketEvent {
 impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+impl Validation {
+    /// The validation that an answer's evidence amounts to.
+    pub fn from_evidence(evidence: Evidence) -> Self {
+        match evidence {
+            Evidence::Valid { server_date, .. } => Self::Valid { server_date },
+            Evidence::Gone { server_date } => Self::Gone { server_date },
+            Evidence::MfaRequired => Self::MfaRequired,
+            Evidence::Refused => Self::Refused,
+            Evidence::HeadersLost => Self::HeadersLost,
+            Evidence::Unknown { why, retry_after } => Self::Unknown {
+                why: match why {
+                    Why::OldEpoch | Why::Other => UnknownWhy::Other,
+                    Why::Tls => UnknownWhy::Tls,
+                    Why::Portal => UnknownWhy::Portal,
+                    Why::ServerTrouble => UnknownWhy::ServerTrouble,
+                },
+                retry_after,
+            },
+        }
     }
 }
