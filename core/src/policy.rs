@@ -132,8 +132,10 @@ pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
-/// Waits between tries of what is owed to the server.
-pub const OUTBOX_RETRY: Window = window(5, 10);
+/// First wait between tries of what is owed to the server; each further one doubles.
+pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
+/// The outbox looks again no sooner than this, so that a clock that jumps cannot make it spin.
+pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
 /// A wipe push without any usable answer for this long wipes.

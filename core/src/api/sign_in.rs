@@ -77,10 +77,14 @@ impl Steadfast {
     pub async fn sign_in(&self, request: SignIn) -> Result<AccountId, Error> {
         let address = parse_address(&request.server, self.engine().config.clear_text)?;
         if request.login_id.trim().is_empty() {
-            return Err(Error::InvalidArgument { argument: "login_id" });
+            return Err(Error::InvalidArgument {
+                argument: "login_id",
+            });
         }
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.sign_in(address, request).await }).await
+        self.engine()
+            .run(async move { engine.sign_in(address, request).await })
+            .await
     }
 
     /// Signs out: here first, at once and durably, then at the server. Offline the server's part is owed, and done when it can
@@ -91,6 +95,8 @@ impl Steadfast {
     /// [`Error::DiskFull`] if the sign-out could be made effective here but the server's part cannot be guaranteed.
     pub async fn sign_out(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.sign_out(id).await }).await
+        self.engine()
+            .run(async move { engine.sign_out(id).await })
+            .await
     }
 }
