@@ -159,7 +159,7 @@ pub const COMMIT_RETRY_CAP: Duration = seconds(60);
 pub const KEY_RETRY: Duration = seconds(30);
 /// How much longer than its own deadline a question may take before the machine gives it up.
 pub const ANSWER_SLACK: Duration = seconds(5);
-/// Paths whose hints are muted at a time; the oldest give way.
+/// Paths whose hints are muted at a time; further ones are not muted.
 pub const MUTED_PATHS: usize = 64;
 /// Online time counted between two events at most. A process that was frozen was not online.
 pub const ONLINE_STEP: Duration = minutes(15);
