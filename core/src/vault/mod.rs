@@ -19,7 +19,7 @@ mod outbox;
 mod records;
 mod reserve;
 mod schema;
-pub mod seal;
+mod seal;
 mod server_list;
 mod sign_in;
 mod sign_out;
@@ -36,9 +36,11 @@ pub use records::{
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
     StoredStanding, TokenFate, UserFacts,
 };
+pub use seal::{Binding, Column, SealError, Sealed, UnsealError, seal, unseal};
+pub(crate) use seal::{seal_bytes, unseal_bytes};
 pub use sign_in::{ExistingSession, PreparedSignIn, SignIn, SignedIn};
 pub use sign_out::{Forget, Forgotten, SignOut, SignedOut};
-pub use standing::{End, Validated};
+pub use standing::{End, Ended, Validated};
 
 /// Name of the database inside the vault's folder; its `-wal` and `-shm` stand beside it.
 pub const DATABASE_FILE: &str = "vault.sqlite3";
