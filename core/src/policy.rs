@@ -132,6 +132,8 @@ pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
+/// Time a scrub waits for a reader of the vault. Short, because a blocked scrub is tried again and a suspension waits for it.
+pub const SCRUB_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// Waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY: Window = window(5, 10);
 /// Ceiling of the waits between tries of what is owed to the server.

@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
+use crate::policy;
+
 pub(crate) use atomic_file::{sync_folder_of, write as write_atomically};
 pub use error::VaultError;
 pub use records::{
@@ -241,10 +243,12 @@ impl Vault {
 }
 
 fn checkpoint(connection: &Connection) -> Result<Scrub, VaultError> {
-    let (busy, in_log, written): (i64, i64, i64) =
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    connection.busy_timeout(policy::SCRUB_BUSY_TIMEOUT)?;
+    let answer = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
+    let (busy, in_log, written): (i64, i64, i64) = answer?;
     if busy == 0 && in_log == written {
         Ok(Scrub::Done)
     } else {
