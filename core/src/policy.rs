@@ -132,6 +132,8 @@ pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
+/// Time a scrub waits for a reader of the vault. Short, because a blocked scrub is tried again and a suspension waits for it.
+pub const SCRUB_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 /// First wait between tries of what is owed to the server; each further one doubles.
 pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
 /// The outbox looks again no sooner than this, so that a clock that jumps cannot make it spin.
