@@ -9,6 +9,7 @@
 mod address;
 mod hostile;
 mod logs;
+mod mattermost;
 mod socket;
 mod support;
 mod tls;
