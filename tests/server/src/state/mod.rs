@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) database: watch::Sender<Database>,
     pub(crate) health_query: watch::Sender<HealthQuery>,
     pub(crate) life: watch::Sender<Life>,
+    /// Whether clients can connect; follows the life at a short distance.
+    pub(crate) listening: watch::Sender<bool>,
     /// Each task of the server holds a receiver, so that its end can be awaited.
     pub(crate) tasks: watch::Sender<()>,
     pub(crate) requests: RequestLog,
@@ -94,6 +96,7 @@ impl Shared {
             database: watch::Sender::new(Database::Healthy),
             health_query: watch::Sender::new(HealthQuery::Answered),
             life: watch::Sender::new(Life::Up(0)),
+            listening: watch::Sender::new(true),
             tasks: watch::Sender::new(()),
             requests: RequestLog::new(),
             flavour,
