@@ -5,6 +5,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod ids;
+pub(crate) mod rate_limit;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod settings;
@@ -14,6 +15,7 @@ pub(crate) mod users;
 
 use crate::websocket::hub::Hub;
 use clock::Clock;
+use rate_limit::RateLimiter;
 use requests::RequestLog;
 use sessions::{Lookup, Session, SessionCache};
 use settings::{Database, Flavour, HealthQuery, Settings};
@@ -46,6 +48,9 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) replica_lag: Duration,
     pub(crate) stripped_headers: Vec<String>,
+    /// The limit of the whole server, and that of the sign-in route.
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) sign_in_rate_limiter: RateLimiter,
 }
 
 pub(crate) struct Shared {
@@ -91,6 +96,8 @@ impl Shared {
                 hub: Hub::default(),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
+                rate_limiter: RateLimiter::default(),
+                sign_in_rate_limiter: RateLimiter::default(),
             }),
             clock,
             database: watch::Sender::new(Database::Healthy),
