@@ -12,8 +12,8 @@ use crate::session::{
     AccountId, Effect, Epoch, Event, KeyTrouble, Notice as MachineNotice, Now, Reason, State,
     StoredParts, StoredStanding, TokenFate, UnixMillis, step,
 };
-use crate::vault::seal::{Binding, Column, seal};
 use crate::vault::{self, KeyName, OldToken, Outcome, Stamp, UserFacts, Vault, VaultError};
+use crate::vault::{Binding, Column, seal};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -155,9 +155,13 @@ impl Engine {
                 until.wall = UnixMillis(until.wall.0.saturating_add(window));
                 vault::TokenFate::KeptUntil(until)
             }
-            TokenFate::Destroy | TokenFate::Owe => vault::TokenFate::Destroyed,
+            TokenFate::Destroy => vault::TokenFate::Destroyed,
+            TokenFate::Owe => match self.token_owed(account, epoch).await? {
+                OldToken::Owed(sealed) => vault::TokenFate::Owed(sealed),
+                OldToken::Dropped | OldToken::None => vault::TokenFate::Destroyed,
+            },
         };
-        let destroyed = token == vault::TokenFate::Destroyed;
+        let taken = !matches!(token, vault::TokenFate::KeptUntil(_));
         let end = vault::End {
             account: account.id,
             epoch,
@@ -178,12 +182,15 @@ impl Engine {
             at: self.times.wall(),
         };
         let outcome = self.vault(move |vault| vault.commit_end(&end)).await?;
-        let Outcome::Committed(retired) = outcome else {
+        let Outcome::Committed(ended) = outcome else {
             return Ok(Committed::Stale);
         };
-        if destroyed {
+        if taken {
             account.tokens.forget().await;
-            self.destroy(retired).await;
+            self.destroy(ended.retired_key).await;
+        }
+        if ended.owed.is_some() {
+            self.outbox.kick();
         }
         self.refresh_lists().await;
         Ok(Committed::Under(epoch))
@@ -196,25 +203,7 @@ impl Engine {
         epoch: Epoch,
         standing: StoredStanding,
     ) -> Result<Committed, Failure> {
-        let old_token = match account.tokens.get(self, account.id, epoch).await {
-            Ok(token) => {
-                let key = self
-                    .keys
-                    .outbox_key()
-                    .await
-                    .map_err(|_| Failure::KeyStore)?;
-                let binding = Binding {
-                    account: account.id,
-                    epoch,
-                    column: Column::OutboxToken,
-                };
-                OldToken::Owed(seal(&key, binding, &token).map_err(|_| Failure::NoRandomness)?)
-            }
-            Err(NoToken::Outdated) => OldToken::None,
-            Err(NoToken::Key(KeyTrouble::Absent)) => OldToken::Dropped,
-            Err(NoToken::Key(KeyTrouble::Unavailable)) => return Err(Failure::KeyStore),
-            Err(NoToken::Store(failure)) => return Err(failure),
-        };
+        let old_token = self.token_owed(account, epoch).await?;
         let sign_out = vault::SignOut {
             account: account.id,
             epoch,
@@ -238,6 +227,29 @@ impl Engine {
         self.refresh_lists().await;
         self.outbox.kick();
         Ok(Committed::Under(signed_out.epoch))
+    }
+
+    /// The token of a session that is over here, sealed for the outbox.
+    async fn token_owed(&self, account: &Account, epoch: Epoch) -> Result<OldToken, Failure> {
+        Ok(match account.tokens.get(self, account.id, epoch).await {
+            Ok(token) => {
+                let key = self
+                    .keys
+                    .outbox_key()
+                    .await
+                    .map_err(|_| Failure::KeyStore)?;
+                let binding = Binding {
+                    account: account.id,
+                    epoch,
+                    column: Column::OutboxToken,
+                };
+                OldToken::Owed(seal(&key, binding, &token).map_err(|_| Failure::NoRandomness)?)
+            }
+            Err(NoToken::Outdated) => OldToken::None,
+            Err(NoToken::Key(KeyTrouble::Absent)) => OldToken::Dropped,
+            Err(NoToken::Key(KeyTrouble::Unavailable)) => return Err(Failure::KeyStore),
+            Err(NoToken::Store(failure)) => return Err(failure),
+        })
     }
 
     /// Nothing can be written, so what makes the token worthless here is destroying its key; and the server is told once,
@@ -293,7 +305,9 @@ impl Engine {
     ) -> Result<Committed, Failure> {
         let (id, standing) = (account.id, stored(standing));
         let outcome = self
-            .vault(move |vault| vault.destroy_token(id, epoch, Some(&standing)))
+            .vault(move |vault| {
+                vault.destroy_token(id, epoch, &standing, notice_code(NoticeKind::MayContinue))
+            })
             .await?;
         let Outcome::Committed(retired) = outcome else {
             return Ok(Committed::Stale);

@@ -13,7 +13,7 @@ use crate::secret::Token;
 use crate::server::sessions::{DeviceProperties, Health as PingFor};
 use crate::server::{ClearText, Outcome as Answered, Rest, ServerAddress};
 use crate::session::{Health, HostState, UnixMillis};
-use crate::vault::seal::{Binding, Column, unseal};
+use crate::vault::{Binding, Column, unseal};
 use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof};
 use futures_util::future::join_all;
 use std::sync::Arc;

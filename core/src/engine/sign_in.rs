@@ -18,10 +18,10 @@ use crate::server::sessions::Health as PingFor;
 use crate::server::sign_in::Recognisable;
 use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
 use crate::session::{AccountId, Event, Health, State, StoredParts};
-use crate::vault::seal::{Binding, Column, seal, unseal};
 use crate::vault::{
     self, ExistingSession, OldToken, Outcome, PreparedSignIn, ServerFacts, Setting, UserFacts,
 };
+use crate::vault::{Binding, Column, seal, unseal};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Failure};
 use crate::keystore::KeyAnswer;
 use crate::secret::Token;
 use crate::session::{AccountId, Epoch, KeyTrouble};
-use crate::vault::seal::{Binding, Column, unseal};
+use crate::vault::{Binding, Column, unseal};
 use tokio::sync::Mutex;
 
 /// Why there is no token to send.

@@ -11,7 +11,7 @@ use crate::engine::{Engine, Failure};
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
     BootMillis, Effect, Epoch, Event, Hint, HostState, Reason, SocketEnd, SocketEvent, SocketId,
-    StandingView, State, Ticket, TokenFate, UnixMillis, step,
+    StandingView, State, Ticket, UnixMillis, step,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -290,17 +290,14 @@ impl Worker {
                 token,
                 stored,
             } => {
-                let ended = match token {
-                    TokenFate::Owe => {
-                        self.engine
-                            .commit_sign_out(&self.account, epoch, stored)
-                            .await
-                    }
-                    TokenFate::Keep | TokenFate::Destroy => {
-                        self.engine
-                            .commit_end(&self.account, epoch, notice, token, stored)
-                            .await
-                    }
+                let ended = if reason == Reason::SignedOut {
+                    self.engine
+                        .commit_sign_out(&self.account, epoch, stored)
+                        .await
+                } else {
+                    self.engine
+                        .commit_end(&self.account, epoch, notice, token, stored)
+                        .await
                 };
                 return Some(self.committed(ticket, reason, ended));
             }
