@@ -488,3 +488,20 @@ async fn many_servers_run_side_by_side_with_tls_and_stop() {
         assert!(client.get(&url).send().await.is_err(), "it still answers");
     }
 }
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_anybody() {
+    let server = server().await;
+    let token = alice(&server).await;
+    let control = server.control().clone();
+    control.health_query(HealthQuery::NotAnswered);
+    let mut socket = support::Socket::open(&server, &token, "").await;
+    let url = format!("{}/api/v4/system/ping?get_server_status=true", server.url());
+    let unanswered = tokio::spawn(http_client().get(url).send());
+    control
+        .wait_for(|request| request.query.contains("get_server_status"))
+        .await;
+    server.stop().await;
+    assert!(unanswered.await.unwrap().is_err());
+    assert_eq!(socket.ending().await, support::Ending::Cut);
+}

@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     pub(crate) control: Vec<Step>,
     #[serde(default = "yes")]
     pub(crate) answers_pings: bool,
+    #[serde(default = "one")]
+    pub(crate) tries: u64,
     pub(crate) user_agent: Option<String>,
     pub(crate) row_before: Option<Row>,
     pub(crate) row_after: Option<Row>,

@@ -87,3 +87,35 @@ pub(crate) fn with_seq(shape: &Value, seq: Option<i64>) -> Value {
         other => other.clone(),
     }
 }
+
+#[test]
+fn a_difference_is_noticed() {
+    use serde_json::json;
+    let shape = json!({"id": "<id>", "at": "<ms>", "ok": "<bool>", "list": [{"n": "<number>"}], "inner": {"<json>": {"a": ""}}});
+    let id = crate::values::never_issued(7);
+    let good = json!({"id": id, "at": 1_700_000_000_000_i64, "ok": true, "list": [{"n": 3}], "inner": "{\"a\":\"\"}"});
+    let differs = |actual: &Value| !compare(&mut Values::default(), &shape, actual).is_empty();
+    assert!(!differs(&good));
+    let changes = [
+        json!({"id": "short"}),
+        json!({"at": "1700000000000"}),
+        json!({"ok": "true"}),
+        json!({"list": []}),
+        json!({"list": [{"n": null}]}),
+        json!({"inner": {"a": ""}}),
+        json!({"inner": "{\"a\":\"x\"}"}),
+        json!({"more": 1}),
+    ];
+    for change in changes {
+        let mut other = good.clone();
+        for (key, value) in change.as_object().unwrap() {
+            other[key] = value.clone();
+        }
+        assert!(differs(&other), "{change}");
+    }
+    let mut reordered = json!({"at": 1_700_000_000_000_i64});
+    for (key, value) in good.as_object().unwrap() {
+        reordered[key] = value.clone();
+    }
+    assert!(differs(&reordered), "another order of keys");
+}

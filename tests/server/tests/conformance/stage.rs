@@ -346,6 +346,7 @@ impl Stage {
                 let opened = opened.ok_or("no socket")?;
                 tokio::time::sleep_until((opened + self.scaled(number)).into()).await;
             }
+            "use_up_rate_limit" => self.use_up_rate_limit().await?,
             "restart_ms" => {
                 let control = self.control().clone();
                 self.restart = Some(tokio::spawn(async move {
@@ -360,6 +361,16 @@ impl Stage {
             _ => return Err("the embedded server does not offer this".into()),
         }
         Ok(())
+    }
+
+    async fn use_up_rate_limit(&self) -> Result<(), String> {
+        for _ in 0..100 {
+            let ping = self.call("GET", "/api/v4/system/ping", None, &[], None);
+            if ping.await?.status == 429 {
+                return Ok(());
+            }
+        }
+        Err("100 requests, and no limit".into())
     }
 
     async fn revoke(&self, under: &str, session_id: &str, by: &str) -> Result<(), String> {

@@ -142,7 +142,7 @@ impl Values {
             "request_id" => return self.match_request_id(value),
             "version_id" => is_version_id(value),
             "ms" => value.len() == 13 && value.bytes().all(|byte| byte.is_ascii_digit()),
-            "length" => value.parse::<u64>().is_ok(),
+            "digits" | "length" => value.parse::<u64>().is_ok(),
             "http_date" => httpdate::parse_http_date(value).is_ok(),
             "host" | "hostname" | "ws_accept" | "signature" => !value.is_empty(),
             _ if hole.contains(':') => return self.match_named(hole, value),
@@ -204,4 +204,35 @@ fn is_version_id(value: &str) -> bool {
         && [32, 64].contains(&hash.len())
         && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
         && ["true", "false"].contains(licensed)
+}
+
+#[test]
+fn a_name_stands_for_one_value() {
+    let mut values = Values::default();
+    let (first, second) = (never_issued(7), never_issued(8));
+    let cookie = "MMAUTHTOKEN=<token:alice#1>; Path=/; Max-Age=15552000; HttpOnly";
+    let actual = format!("MMAUTHTOKEN={first}; Path=/; Max-Age=15552000; HttpOnly");
+    assert_eq!(values.match_text(cookie, &actual), Ok(()));
+    assert_eq!(values.match_text("<token:alice#1>", &first), Ok(()));
+    assert!(values.match_text("<token:alice#1>", &second).is_err());
+    assert!(
+        values
+            .match_text(cookie, &format!("{actual}; Secure"))
+            .is_err()
+    );
+    assert!(values.match_text("<token:bob#1>", "tooshort").is_err());
+}
+
+#[test]
+fn a_request_id_is_fresh_and_repeated_in_the_body() {
+    let mut values = Values::default();
+    let (first, second) = (never_issued(7), never_issued(8));
+    values.next_answer();
+    assert_eq!(values.match_text("<request_id>", &first), Ok(()));
+    assert_eq!(values.match_text("<request_id>", &first), Ok(()));
+    values.next_answer();
+    assert!(values.match_text("<request_id>", &first).is_err());
+    values.next_answer();
+    assert_eq!(values.match_text("<request_id>", &second), Ok(()));
+    assert!(values.match_text("<request_id>", &first).is_err());
 }
