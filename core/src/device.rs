@@ -124,6 +124,23 @@ pub struct Device {
 }
 
 impl Device {
+    /// A device: its kind, version and build of the app, version of the system, and model.
+    pub fn new(
+        kind: DeviceKind,
+        app_version: &str,
+        app_build: &str,
+        system_version: &str,
+        model: &str,
+    ) -> Self {
+        Self {
+            kind,
+            app_version: app_version.to_owned(),
+            app_build: app_build.to_owned(),
+            system_version: system_version.to_owned(),
+            model: model.to_owned(),
+        }
+    }
+
     /// The user agent from which the server makes the platform, system and browser that other people see in the list of
     /// sessions (`server/channels/app/user_agent.go`). Characters that no header may have become `?`.
     pub fn user_agent(&self) -> String {

@@ -20,6 +20,29 @@ pub struct SignIn {
     pub mfa_code: Option<SecretText>,
 }
 
+impl SignIn {
+    /// A sign-in without a one-time code.
+    pub fn new(
+        server: impl Into<String>,
+        login_id: impl Into<String>,
+        password: impl Into<SecretText>,
+    ) -> Self {
+        Self {
+            server: server.into(),
+            login_id: login_id.into(),
+            password: password.into(),
+            mfa_code: None,
+        }
+    }
+
+    /// Adds the one-time code that the server asked for.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<SecretText>) -> Self {
+        self.mfa_code = Some(code.into());
+        self
+    }
+}
+
 /// What a server says of itself before anybody signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
