@@ -19,7 +19,8 @@ use crate::session::{
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
-type Sent = Result<Reply, TransportError>;
+/// Boxed, because most of what a worker is told is small.
+type Sent = Result<Box<Reply>, TransportError>;
 
 /// What a question brought, not yet judged.
 pub(crate) enum Returned {
@@ -74,7 +75,7 @@ impl Questions {
                         .rest
                         .ping(PingFor::Database)
                         .await
-                        .map(|(reply, _)| reply),
+                        .map(|(reply, _)| Box::new(reply)),
                 ),
                 Question::UserMe | Question::Sessions | Question::ConfigExperiment => {
                     match account.tokens.get(&engine, account.id, epoch).await {
@@ -242,12 +243,15 @@ async fn ask_with(
             let nonce = engine.times.wall().0.to_string();
             Returned::UserMe {
                 epoch,
-                sent: rest.users_me(token, &nonce).await,
+                sent: rest.users_me(token, &nonce).await.map(Box::new),
             }
         }
         Question::Sessions => Returned::Sessions {
             epoch,
-            sent: rest.sessions(token, "me").await.map(|answer| answer.reply),
+            sent: rest
+                .sessions(token, "me")
+                .await
+                .map(|answer| Box::new(answer.reply)),
         },
         Question::ConfigExperiment => {
             let config = || {
@@ -255,16 +259,18 @@ async fn ask_with(
                     .query("format", "old")
                     .fresh()
             };
-            let with_token = rest.send(config().token(token)).await;
-            let without_token = rest.send(config()).await;
+            let with_token = rest.send(config().token(token)).await.map(Box::new);
+            let without_token = rest.send(config()).await.map(Box::new);
             Returned::Experiment {
                 with_token,
                 without_token,
             }
         }
-        Question::Health => {
-            Returned::Health(rest.ping(PingFor::Database).await.map(|(reply, _)| reply))
-        }
+        Question::Health => Returned::Health(
+            rest.ping(PingFor::Database)
+                .await
+                .map(|(reply, _)| Box::new(reply)),
+        ),
     }
 }
 
