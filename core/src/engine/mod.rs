@@ -31,7 +31,7 @@ use crate::engine::outbox::Outbox;
 use crate::engine::worker::{Message, Worker, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
-use crate::server::{Dialler, Rest, ServerAddress};
+use crate::server::{AddressError, Dialler, Rest, ServerAddress};
 use crate::session::{
     AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
 };
@@ -164,7 +164,15 @@ impl Engine {
             config,
         });
         for record in records {
-            engine.look_after(record)?;
+            let id = record.id.0;
+            if let Err(error) = engine.look_after(record) {
+                // Its server was allowed to do without TLS when it was added, and no longer is: no token goes there.
+                tracing::warn!(
+                    account = id,
+                    code = error.code(),
+                    "the account is left alone"
+                );
+            }
         }
         engine.delete_keys(interrupted.orphan_keys);
         engine.start_outbox();
@@ -186,9 +194,8 @@ impl Engine {
     }
 
     fn start(self: &Arc<Self>, record: AccountRecord, state: State) -> Result<Arc<Account>, Error> {
-        let address =
-            ServerAddress::parse(&record.server_url, crate::server::ClearText::AllowedByApp)
-                .map_err(problems::address)?;
+        let address = ServerAddress::parse(&record.server_url, self.config.clear_text)
+            .map_err(problems::address)?;
         let (account, inbox) = Account::new(&record, self.rest(address)?);
         let account = Arc::new(account);
         lock(&self.accounts).insert(record.id, account.clone());
@@ -223,10 +230,20 @@ impl Engine {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        lock(&self.accounts)
-            .get(&id)
-            .cloned()
-            .ok_or(Error::NoSuchAccount)
+        let account = lock(&self.accounts).get(&id).cloned();
+        account.ok_or_else(|| {
+            let known = self
+                .hub
+                .read()
+                .accounts
+                .iter()
+                .any(|snapshot| snapshot.id == id);
+            if known {
+                problems::address(AddressError::ClearTextRefused)
+            } else {
+                Error::NoSuchAccount
+            }
+        })
     }
 
     fn every_account(&self) -> Vec<Arc<Account>> {

@@ -11,7 +11,7 @@ use crate::engine::{Engine, Failure};
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
     BootMillis, Effect, Epoch, Event, Hint, HostState, Reason, SocketEnd, SocketEvent, SocketId,
-    StandingView, State, Ticket, UnixMillis, step,
+    StandingView, State, Ticket, Timer, UnixMillis, step,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -396,10 +396,12 @@ impl Worker {
         let looking = view.standing == StandingView::Suspect
             || self.state.is_asking()
             || self.state.is_ending();
+        // A muted hint, or a suspended app: nothing will be asked, so nobody waits for it.
+        let will_ask = self.state.timers().contains_key(&Timer::Ask);
         let verdicts = self.state.verdicts();
         let (answered, waiting) = std::mem::take(&mut self.waiters)
             .into_iter()
-            .partition(|waiter| over || (!looking && verdicts > waiter.verdicts));
+            .partition(|waiter| over || (!looking && (!will_ask || verdicts > waiter.verdicts)));
         self.waiters = waiting;
         for waiter in answered {
             let _ = waiter.done.send(());
