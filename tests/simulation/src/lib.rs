@@ -6,3 +6,4 @@
 pub mod events;
 pub mod golden;
 pub mod machine;
+pub mod reference;
