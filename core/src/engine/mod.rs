@@ -31,6 +31,7 @@ use crate::engine::outbox::Outbox;
 use crate::engine::worker::{Message, Worker, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
+use crate::policy;
 use crate::server::{AddressError, Dialler, Rest, ServerAddress};
 use crate::session::{
     AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
@@ -43,11 +44,6 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-
-/// Threads of the runtime: one for the sockets, one for what a burst of requests brings.
-const RUNTIME_THREADS: usize = 2;
-/// How long a close waits for the vault before it leaves it to finish by itself.
-const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
 
 /// Why a transaction of the engine did not happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +130,7 @@ impl Engine {
         }
         let resources = |_| Error::StoreUnavailable;
         let runtime = Builder::new_multi_thread()
-            .worker_threads(RUNTIME_THREADS)
+            .worker_threads(policy::RUNTIME_THREADS)
             .thread_name("steadfast")
             .enable_all()
             .build()
@@ -365,7 +361,7 @@ impl Engine {
             drop(desk);
             // The deadline runs on the engine's own clock, so that any executor may call this.
             let _ = self
-                .spawn(async move { tokio::time::timeout(CLOSE_DEADLINE, closing).await })
+                .spawn(async move { tokio::time::timeout(policy::CLOSE_DEADLINE, closing).await })
                 .await;
         }
         self.shut_down();
