@@ -18,7 +18,11 @@ impl Draft<'_> {
                     self.want_with(Cause::Request, Some(path.clone()));
                 }
             }
-            Hint::SocketFail | Hint::SocketDroppedAfterHello | Hint::NoHello => {
+            // `users/me` is not guarded by MFA; after a hint of this kind the sessions are read too.
+            Hint::SocketFail
+            | Hint::SocketDroppedAfterHello
+            | Hint::NoHello
+            | Hint::MfaRequired => {
                 self.want(Cause::Socket);
             }
             Hint::Push | Hint::ExpiryPassed | Hint::WebView | Hint::ShrunkenConfig => {

@@ -113,6 +113,7 @@ pub fn all(machine: &Machine) -> Vec<Event> {
         Event::Hint(Hint::Request401 {
             path: "/plugins/x".to_owned(),
         }),
+        Event::Hint(Hint::MfaRequired),
         Event::Hint(Hint::WebView),
         Event::Hint(Hint::ShrunkenConfig),
         Event::ConfigSeen(ConfigSet::Full),
