@@ -378,7 +378,7 @@ fn an_end_by_wipe_destroys_the_token_and_asks_for_erasing_in_one_step() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(ended.retired_key.as_ref());
+    device.finish_removal(ended.retired_key.as_ref()).unwrap();
     assert_eq!(ended.owed, None);
     assert_eq!(device.vault.obligations().unwrap()[0].reason, "wiped");
     assert_eq!(device.vault.notices().unwrap()[0].kind, "wiped");
@@ -462,7 +462,7 @@ fn the_end_of_the_window_takes_token_and_offer_away() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(retired.as_ref());
+    device.finish_removal(retired.as_ref()).unwrap();
     assert_eq!(device.vault.notices().unwrap(), []);
     let account = device.vault.account(alice.account).unwrap().unwrap();
     assert_eq!(account.sealed_token, None);
@@ -498,7 +498,9 @@ fn forgetting_removes_the_account_and_keeps_what_is_owed() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(forgotten.retired_key.as_ref());
+    device
+        .finish_removal(forgotten.retired_key.as_ref())
+        .unwrap();
     assert_eq!(device.vault.accounts().unwrap(), []);
     assert_eq!(device.vault.notices().unwrap(), []);
     assert_eq!(
