@@ -134,8 +134,10 @@ pub const DISK_RESERVE: u64 = 256 * 1024;
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
 /// Time a scrub waits for a reader of the vault. Short, because a blocked scrub is tried again and a suspension waits for it.
 pub const SCRUB_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
-/// Waits between tries of what is owed to the server.
-pub const OUTBOX_RETRY: Window = window(5, 10);
+/// First wait between tries of what is owed to the server; each further one doubles.
+pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
+/// The outbox looks again no sooner than this, so that a clock that jumps cannot make it spin.
+pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
 /// A wipe push without any usable answer for this long wipes.
@@ -159,7 +161,32 @@ pub const COMMIT_RETRY_CAP: Duration = seconds(60);
 pub const KEY_RETRY: Duration = seconds(30);
 /// How much longer than its own deadline a question may take before the machine gives it up.
 pub const ANSWER_SLACK: Duration = seconds(5);
-/// Paths whose hints are muted at a time; the oldest give way.
+/// Paths whose hints are muted at a time; further ones are not muted.
 pub const MUTED_PATHS: usize = 64;
 /// Online time counted between two events at most. A process that was frozen was not online.
 pub const ONLINE_STEP: Duration = minutes(15);
+/// Longest text that is taken for an address. Servers refuse longer URLs anyway.
+pub const ADDRESS_LENGTH_LIMIT: usize = 1_024;
+/// Idle connections kept for an account: enough for the start of an app, few enough for a phone.
+pub const POOLED_CONNECTIONS: usize = 4;
+/// Head start of an address over the next one (RFC 8305 recommends 250 ms).
+pub const HAPPY_EYEBALLS_STAGGER: Duration = Duration::from_millis(250);
+/// Requests that may wait to be written. A peer that does not read must not make memory grow.
+pub const SOCKET_COMMANDS_WAITING: usize = 64;
+/// Messages that may wait to be taken. Beyond them the connection is not read, so the server feels the pressure.
+pub const SOCKET_EVENTS_WAITING: usize = 16;
+/// Bytes that may wait to be written; the server refuses messages above 8,192 anyway.
+pub const SOCKET_WRITE_BUFFER_LIMIT: usize = 256 * 1024;
+/// How long a polite close may take.
+pub const SOCKET_CLOSE_DEADLINE: Duration = seconds(1);
+/// Look-ups at once. A look-up of the system cannot be cancelled and holds a thread; a dead resolver must not hold many.
+pub const LOOKUPS_AT_ONCE: usize = 4;
+/// Oldest server that is spoken to. Older ones are of a time before anything here was seen to hold.
+pub const OLDEST_SERVER: (u32, u32) = (5, 16);
+/// No wait of the worker is longer than this: the runtime's timers stand still while the device sleeps, so after a wake the
+/// time is looked at again soon.
+pub const LONGEST_NAP: Duration = seconds(5);
+/// Threads of the runtime: one for the sockets, one for what a burst of requests brings.
+pub const RUNTIME_THREADS: usize = 2;
+/// How long a close waits for the vault before it leaves it to finish by itself.
+pub const CLOSE_DEADLINE: Duration = Duration::from_millis(900);

@@ -24,9 +24,6 @@ pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("token");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-version-id");
 
-/// Idle connections kept for an account: enough for the start of an app, few enough for a phone.
-const POOLED_CONNECTIONS: usize = 4;
-
 /// Headers that belong to the core or to the connection, so the app must not set them. `x-requested-with` would make the
 /// server answer a sign-in with cookies.
 const RESERVED_HEADERS: [&str; 17] = [
@@ -275,9 +272,20 @@ impl Reply {
         essence.eq_ignore_ascii_case("application/json")
     }
 
-    /// The body read as JSON, if it is said to be JSON and is.
+    /// The body read as a JSON object, if it is said to be JSON and is. An array is refused, as it would otherwise be read
+    /// as an object without its names.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        if !self.is_json() {
+        self.starting_with(b'{')
+    }
+
+    /// The body read as a JSON array, under the same conditions.
+    pub fn list<T: DeserializeOwned>(&self) -> Option<Vec<T>> {
+        self.starting_with(b'[')
+    }
+
+    fn starting_with<T: DeserializeOwned>(&self, first: u8) -> Option<T> {
+        let starts = self.body.trim_ascii_start().first() == Some(&first);
+        if !self.is_json() || !starts {
             return None;
         }
         serde_json::from_slice(&self.body).ok()
@@ -339,10 +347,7 @@ pub struct Answer<T> {
 }
 
 impl<T> Answer<T> {
-    pub(super) fn read<W: DeserializeOwned>(
-        reply: Reply,
-        accept: impl FnOnce(W) -> Option<T>,
-    ) -> Self {
+    pub(super) fn read(reply: Reply, accept: impl FnOnce(&Reply) -> Option<T>) -> Self {
         let refusal = |reply: &Reply| {
             reply
                 .error_body()
@@ -353,7 +358,7 @@ impl<T> Answer<T> {
                 })
         };
         let outcome = if reply.status == 200 {
-            match reply.json().and_then(accept) {
+            match accept(&reply) {
                 Some(value) => Outcome::Done(value),
                 None => Outcome::Unreadable,
             }
@@ -387,7 +392,9 @@ impl Rest {
         user_agent: &str,
     ) -> Result<Self, TransportError> {
         Ok(Self {
-            pooled: ArcSwap::from_pointee(dialler.http_client(user_agent, POOLED_CONNECTIONS)?),
+            pooled: ArcSwap::from_pointee(
+                dialler.http_client(user_agent, policy::POOLED_CONNECTIONS)?,
+            ),
             fresh: dialler.http_client(user_agent, 0)?,
             dialler: dialler.clone(),
             user_agent: user_agent.to_owned(),
@@ -405,7 +412,7 @@ impl Rest {
         // The client was built once with these settings, so it can be again; else fresh connections serve as well.
         let client = self
             .dialler
-            .http_client(&self.user_agent, POOLED_CONNECTIONS)
+            .http_client(&self.user_agent, policy::POOLED_CONNECTIONS)
             .unwrap_or_else(|_| self.fresh.clone());
         self.pooled.store(client.into());
     }
