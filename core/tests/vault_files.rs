@@ -83,6 +83,27 @@ fn a_scrub_that_a_reader_blocks_says_so_and_is_made_up_for() {
     assert_eq!(occurrences(folder.path(), &sealed), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_vault_holds_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = || {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok())
+            .filter(|target| target.starts_with(folder.path()))
+            .count()
+    };
+    let mut device = Device::open(folder.path());
+    device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    assert!(held() > 0);
+    let _ = device.vault.close().unwrap();
+    assert_eq!(
+        held(),
+        0,
+        "the system kills an app that is frozen while it holds a lock"
+    );
+}
+
 #[test]
 fn an_open_wipes_the_log_that_a_killed_process_left() {
     let folder = tempfile::tempdir().unwrap();
