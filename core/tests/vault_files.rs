@@ -517,9 +517,11 @@ fn tables(path: &Path) -> Vec<(String, Option<String>)> {
 
 /// Writes the fixture of the present version into the folder named by `STEADFAST_FIXTURE`.
 #[test]
-#[ignore = "writes a fixture for a version that is about to ship"]
 fn write_fixture() {
-    let folder = std::env::var_os("STEADFAST_FIXTURE").expect("STEADFAST_FIXTURE names a folder");
+    // For a version that is about to ship; otherwise there is nothing to write.
+    let Some(folder) = std::env::var_os("STEADFAST_FIXTURE") else {
+        return;
+    };
     let folder = Path::new(&folder);
     let mut device = Device::open(folder);
     device.sign_in(SERVER, ALICE, FIRST_TOKEN);
@@ -544,9 +546,11 @@ const BLOWS: usize = 60;
 
 /// One process of the hammer: stores notices, each acknowledged on standard output once it is committed.
 #[test]
-#[ignore = "run by the_hammer_of_two_processes_loses_nothing"]
 fn hammer_child() {
-    let role = std::env::var(HAMMER).unwrap();
+    // The body of a process that `the_hammer_of_two_processes_loses_nothing` starts; by itself it has nothing to do.
+    let Ok(role) = std::env::var(HAMMER) else {
+        return;
+    };
     let (folder, name) = role.split_once('|').unwrap();
     let mut vault = Vault::open(&vault_folder(Path::new(folder))).unwrap().vault;
     for blow in 0..BLOWS {
@@ -569,7 +573,7 @@ fn the_hammer_of_two_processes_loses_nothing() {
         .into_iter()
         .map(|name| {
             Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "hammer_child", "--ignored", "--nocapture"])
+                .args(["--exact", "hammer_child", "--nocapture"])
                 .env(HAMMER, format!("{}|{name}", folder.path().display()))
                 .stdout(Stdio::piped())
                 .spawn()

@@ -204,9 +204,11 @@ fn check_leftovers(device: &mut Device, folder: &Path) {
 
 /// One operation in a process of its own. Says on standard output how it went.
 #[test]
-#[ignore = "run by the other tests, under strace"]
 fn child() {
-    let role = std::env::var(ROLE).unwrap();
+    // The body of a process that the other tests start under strace; by itself it has nothing to do.
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
     let folder = std::env::var_os(FOLDER).unwrap();
     let operation = Operation::ALL
         .into_iter()
@@ -233,13 +235,7 @@ fn run_child(operation: Operation, folder: &Path, calls: &str, injection: &str) 
         .arg("-e")
         .arg(format!("inject={calls}:{injection}"))
         .arg(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "child",
-            "--ignored",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(ROLE, operation.name())
         .env(FOLDER, folder)
         .output()

@@ -39,7 +39,8 @@ impl FileKeyStore {
     ///
     /// # Errors
     /// If the folder or the master key cannot be used.
-    pub fn open(folder: &Path) -> Result<Self, FileKeyStoreError> {
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, FileKeyStoreError> {
+        let folder = folder.as_ref();
         let files = |error: std::io::Error| FileKeyStoreError::Files(error.kind());
         make_folder(folder).map_err(files)?;
         let path = folder.join("master");
