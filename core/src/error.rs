@@ -79,6 +79,19 @@ pub enum Error {
     /// Users of this kind (bots, remote users) cannot sign in.
     #[error("this kind of user cannot sign in")]
     SignInForbidden,
+    /// The server does not accept the token: revoked, expired, used before, or mistyped.
+    #[error("the token is not accepted")]
+    TokenRefused,
+    /// The link from the browser does not finish a sign-in that was begun here. It does not say why, so that nobody can find
+    /// out by trying what this device waits for.
+    #[error("the link does not belong to a sign-in that was begun here")]
+    CallbackRefused,
+    /// Another user signed in than the one who was to sign in again. Nothing changed here.
+    #[error("another user signed in")]
+    AnotherUser,
+    /// The server does not offer this way to sign in, or not to this user.
+    #[error("this way to sign in is not offered")]
+    NotOffered,
     /// The server demands multi-factor authentication, and the user has not set it up.
     #[error("multi-factor authentication must be set up first")]
     MfaEnrolmentRequired,
@@ -192,6 +205,10 @@ impl Error {
             Self::LockedOut => "locked_out",
             Self::EmailNotVerified => "email_not_verified",
             Self::SignInForbidden => "sign_in_forbidden",
+            Self::TokenRefused => "token_refused",
+            Self::CallbackRefused => "callback_refused",
+            Self::AnotherUser => "another_user",
+            Self::NotOffered => "not_offered",
             Self::MfaEnrolmentRequired => "mfa_enrolment_required",
             Self::Forbidden => "forbidden",
             Self::SessionEnded => "session_ended",
@@ -237,6 +254,10 @@ impl Error {
             | Self::LockedOut
             | Self::EmailNotVerified
             | Self::SignInForbidden
+            | Self::TokenRefused
+            | Self::CallbackRefused
+            | Self::AnotherUser
+            | Self::NotOffered
             | Self::MfaEnrolmentRequired
             | Self::Forbidden
             | Self::InsecureConnection { .. }

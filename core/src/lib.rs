@@ -39,7 +39,8 @@
 //!
 //! 1. [`Steadfast::open`] at start: local, quick, touches neither network nor key store.
 //! 2. [`Steadfast::accounts`] for what to show first; [`Steadfast::changes`] for whatever follows.
-//! 3. [`Steadfast::sign_in`]; [`Error::MfaCodeRequired`] means: ask for the code and call again.
+//! 3. [`Steadfast::sign_in`]; [`Error::MfaCodeRequired`] means: ask for the code and call again. Through the browser:
+//!    [`Steadfast::begin_sso`], and [`Steadfast::finish_sso`] with the link that comes back, even into a new process.
 //! 4. [`Steadfast::host_state`] and [`Steadfast::network_changed`] as the platform tells. With
 //!    [`HostState::Suspended`] it returns when no socket and no file is open any more.
 //! 5. [`Steadfast::request`] and [`Steadfast::events`] for the app's own traffic: the app never handles a token.
@@ -65,14 +66,15 @@ pub mod session;
 pub mod vault;
 
 pub use api::{
-    ActiveSession, Changes, Config, Confirmation, Link, Method, Notice, NoticeId, NoticeKind,
-    Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows, SignIn, Snapshot,
-    Standing, Steadfast, UserQuery, UserSummary, message,
+    ActiveSession, Changes, Config, Confirmation, Link, MagicLink, Method, Notice, NoticeId,
+    NoticeKind, Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows, SignIn,
+    SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, UserQuery, UserSummary,
+    message,
 };
 pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};
 pub use error::{Error, Reaction};
 pub use keystore::{FileKeyStore, KeyStore};
 pub use secret::SecretText;
-pub use server::{ClearText, NetworkProfile, Roots};
+pub use server::{ClearText, NetworkProfile, Roots, SsoMethod};
 pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};

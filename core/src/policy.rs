@@ -53,6 +53,9 @@ pub const LONG_LADDER_SPAN: Duration = minutes(12);
 pub const HEALTH_ABSENT_LIMIT: u32 = 2;
 /// Evidence about a session younger than this, by the server's own clock, does not count: a replica may not know it yet.
 pub const YOUNG_SESSION: Duration = seconds(15);
+/// Waits between looks at whose a session is that the browser brought, while the server refuses its token: together
+/// [`YOUNG_SESSION`].
+pub const NEW_TOKEN_WAITS: [Duration; 4] = [seconds(1), seconds(2), seconds(4), seconds(8)];
 /// A session that has existed for this long by the device's running time is not young, whatever the server's clock says: a
 /// clock that was set back must not keep evidence from counting for ever.
 pub const YOUNG_SESSION_BOUND: Duration = minutes(1);
@@ -126,6 +129,11 @@ pub const SUSPEND_DEADLINE: Duration = seconds(3);
 pub const EVENT_QUEUE: usize = 1_000;
 /// Users in a page of the list, where the caller names no number. The server gives at most 200.
 pub const USERS_PER_PAGE: i64 = 100;
+/// How long a sign-in through the browser may take. Long enough for a second factor on another device; short, because its
+/// verifier lies in the vault meanwhile.
+pub const PENDING_SIGN_IN_LIFETIME: Duration = minutes(10);
+/// Longest link from the browser that is looked at; a server's own is below 1 KiB.
+pub const CALLBACK_LENGTH_LIMIT: usize = 8 * 1024;
 /// How long the question before every session is ended may stay open. An administrator reads it first.
 pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 /// Bytes of disk kept in reserve, so that a sign-out can be stored on a full disk.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use steadfast::session::{AccountId, Epoch, UnixMillis};
-use steadfast::vault::{Outcome, Scrub, Vault, VaultError};
+use steadfast::vault::{OutboxKind, Outcome, STRAY, Scrub, Vault, VaultError};
 use vault_support::*;
 
 #[test]
@@ -124,7 +124,7 @@ fn an_open_wipes_the_log_that_a_killed_process_left() {
 
 #[test]
 fn a_newer_file_is_refused_and_left_as_it_is() {
-    for newer in [2, 100] {
+    for newer in [3, 100] {
         let folder = tempfile::tempdir().unwrap();
         let mut device = Device::open(folder.path());
         device.sign_in(SERVER, ALICE, FIRST_TOKEN);
@@ -141,7 +141,7 @@ fn a_newer_file_is_refused_and_left_as_it_is() {
             Vault::open(&vault_folder(folder.path())).unwrap_err(),
             VaultError::NewerSchema {
                 found: newer,
-                known: 1
+                known: 2
             }
         );
         assert_eq!(fs::read(database(folder.path())).unwrap(), before);
@@ -156,7 +156,7 @@ fn a_newer_file_whose_version_is_still_in_the_log_is_left_as_it_is_too() {
     let _ = device.vault.close().unwrap();
     drop(device);
     let connection = Connection::open(database(folder.path())).unwrap();
-    connection.pragma_update(None, "user_version", 2).unwrap();
+    connection.pragma_update(None, "user_version", 3).unwrap();
     // A copy taken now is what a kill right after a newer version's migration leaves.
     let killed = tempfile::tempdir().unwrap();
     copy_folder(folder.path(), killed.path());
@@ -437,12 +437,11 @@ fn opening_ten_accounts_to_a_snapshot_is_quick() {
     assert!(times[10] < Duration::from_secs(1), "far off: {times:?}");
 }
 
-#[test]
-fn a_file_of_version_1_opens_with_all_that_is_in_it() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vault-v1");
-    let folder = tempfile::tempdir().unwrap();
-    copy_folder(&fixture, folder.path());
-    let mut device = Device::open(folder.path());
+/// The kept file of a version, opened: everything that it has held since version 1.
+fn kept_file(version: i64, folder: &Path) -> Device {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    copy_folder(&fixtures.join(format!("vault-v{version}")), folder);
+    let mut device = Device::open(folder);
     assert_eq!((&device.quarantined, device.lost.len()), (&None, 0));
 
     let accounts = device.vault.accounts().unwrap();
@@ -483,24 +482,69 @@ fn a_file_of_version_1_opens_with_all_that_is_in_it() {
         .map(|entry| (entry.account.0, device.owed_token(entry)))
         .collect();
     assert_eq!(
-        owed,
+        owed[..2],
         [(1, FIRST_TOKEN.to_owned()), (3, SECOND_TOKEN.to_owned())]
     );
-    assert_eq!(outbox[2].payload, "device");
+    let devices: Vec<_> = outbox
+        .iter()
+        .filter(|entry| entry.kind == OutboxKind::AttachDevice)
+        .map(|entry| entry.payload.as_str())
+        .collect();
+    assert_eq!(devices, ["device"]);
+    device
 }
 
 #[test]
-fn the_tables_of_version_1_are_still_those_that_shipped() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vault-v1");
+fn a_file_of_version_1_opens_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
-    copy_folder(&fixture, folder.path());
-    let fresh = tempfile::tempdir().unwrap();
-    drop(Device::open(folder.path()));
-    drop(Device::open(fresh.path()));
-    assert_eq!(
-        tables(&database(folder.path())),
-        tables(&database(fresh.path()))
+    let mut device = kept_file(1, folder.path());
+    assert_eq!(device.vault.pending_sign_ins().unwrap(), []);
+    let id = device
+        .vault
+        .begin_pending_sign_in(&device.pending(SERVER, None))
+        .unwrap();
+    assert!(
+        device
+            .vault
+            .take_pending_sign_in(id, &stamp(1_000))
+            .unwrap()
     );
+}
+
+#[test]
+fn a_file_of_version_2_opens_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = kept_file(2, folder.path());
+    let pending = device.vault.pending_sign_ins().unwrap();
+    assert_eq!(pending.len(), 1);
+    let begun = &pending[0].begun;
+    assert_eq!(
+        (
+            begun.server_url.as_str(),
+            begun.account,
+            begun.state.as_str()
+        ),
+        (SERVER, Some(AccountId(1)), "state")
+    );
+    assert_eq!(device.verifier(begun), "verifier");
+    let outbox = device.vault.outbox().unwrap();
+    let stray = outbox.last().unwrap();
+    assert_eq!((stray.account, stray.epoch), STRAY);
+    assert_eq!(device.owed_token(stray), SECOND_TOKEN);
+}
+
+#[test]
+fn the_tables_of_every_version_are_still_those_that_shipped() {
+    let fresh = tempfile::tempdir().unwrap();
+    drop(Device::open(fresh.path()));
+    for version in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(kept_file(version, folder.path()));
+        assert_eq!(
+            tables(&database(folder.path())),
+            tables(&database(fresh.path()))
+        );
+    }
 }
 
 fn tables(path: &Path) -> Vec<(String, Option<String>)> {
@@ -538,6 +582,9 @@ fn write_fixture() {
         .vault
         .owe_device(alice.account, alice.epoch, "device", UnixMillis(1))
         .unwrap();
+    let pending = device.pending(SERVER, Some(alice.account));
+    device.vault.begin_pending_sign_in(&pending).unwrap();
+    device.owe_stray(SERVER, SECOND_TOKEN);
     let _ = device.vault.close().unwrap();
 }
 

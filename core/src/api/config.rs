@@ -26,6 +26,9 @@ pub struct Config {
     /// If set, content stays covered on resume until the session is validated, when the last validation is older than
     /// this. For strict employers; off by default.
     pub cover_until_validated_after: Option<Duration>,
+    /// Where the browser comes back to after a sign-in: `<scheme>://callback`, with a scheme that the app registered. Servers
+    /// honour only those in their list of custom schemes, by default those of Mattermost's own apps.
+    pub sso_callback: String,
     /// Which start of the device this is, where the kernel does not tell an app (on Apple systems
     /// `kern.bootsessionuuid`). Linux and Android need none.
     pub boot_id: Option<String>,
@@ -42,6 +45,7 @@ impl Config {
             host_state: HostState::Focused,
             restore_window: policy::RESTORE_WINDOW,
             cover_until_validated_after: None,
+            sso_callback: "mmauth://callback".to_owned(),
             boot_id: None,
         }
     }

@@ -51,6 +51,13 @@ pub const MAY_CONTINUE: Message = Message {
     text: "Your session is still valid. You can continue without logging in.",
 };
 
+/// In Active Sessions of an account that is signed in with a personal access token.
+pub const ACCESS_TOKEN: Message = Message {
+    id: "access_token",
+    text: "You are signed in with a personal access token. Ending its session does not end the token; to do that, \
+           revoke the token in your account's security settings.",
+};
+
 /// Asked before every session of the server is ended.
 pub const REVOKE_EVERYONE: Message = Message {
     id: "revoke_everyone",

@@ -5,22 +5,27 @@
 
 mod accounts;
 mod admin;
+mod adopt;
 mod config;
 mod lifecycle;
+mod magic_link;
 pub mod message;
 mod notices;
 mod requests;
 mod sessions;
 mod sign_in;
 mod snapshot;
+mod sso;
 
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;
+pub use magic_link::MagicLink;
 pub use notices::{Notice, NoticeId, NoticeKind, Obligation, ObligationId};
 pub use requests::{Method, Request, Response};
 pub use sessions::ActiveSession;
-pub use sign_in::{ServerInfo, SignIn};
+pub use sign_in::{ServerInfo, SignIn, SignInAgain, SignInMethod};
 pub use snapshot::{Changes, Link, Revision, Shows, Snapshot, Standing};
+pub use sso::SsoStart;
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -18,6 +18,8 @@ pub struct SignIn {
     pub password: SecretText,
     /// The one-time code, after [`Error::MfaCodeRequired`] asked for it.
     pub mfa_code: Option<SecretText>,
+    /// Only the server's directory is to be asked, for a user who chose to sign in with it.
+    pub ldap_only: bool,
 }
 
 impl SignIn {
@@ -32,6 +34,7 @@ impl SignIn {
             login_id: login_id.into(),
             password: password.into(),
             mfa_code: None,
+            ldap_only: false,
         }
     }
 
@@ -40,6 +43,79 @@ impl SignIn {
     pub fn with_code(mut self, code: impl Into<SecretText>) -> Self {
         self.mfa_code = Some(code.into());
         self
+    }
+}
+
+/// What a user typed to sign in again to an account that is known.
+#[derive(Debug, Clone)]
+pub struct SignInAgain {
+    /// User name, e-mail address or LDAP id; `None` for the account's own user name.
+    pub login_id: Option<String>,
+    /// The password.
+    pub password: SecretText,
+    /// The one-time code, after [`Error::MfaCodeRequired`] asked for it.
+    pub mfa_code: Option<SecretText>,
+    /// Only the server's directory is to be asked.
+    pub ldap_only: bool,
+}
+
+impl SignInAgain {
+    /// With the account's own user name and without a one-time code.
+    pub fn new(password: impl Into<SecretText>) -> Self {
+        Self {
+            login_id: None,
+            password: password.into(),
+            mfa_code: None,
+            ldap_only: false,
+        }
+    }
+}
+
+/// How a user signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignInMethod {
+    /// Name and password.
+    Password,
+    /// Through the browser.
+    Sso,
+    /// A personal access token. Ending its session does not end it: the server makes a new one when the token is used.
+    AccessToken,
+    /// A link that the server mailed to a guest.
+    MagicLink,
+    /// A session that began elsewhere and was handed over.
+    Adopted,
+}
+
+impl SignInMethod {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Password, "password"),
+        (Self::Sso, "sso"),
+        (Self::AccessToken, "access_token"),
+        (Self::MagicLink, "magic_link"),
+        (Self::Adopted, "adopted"),
+    ];
+
+    /// The stable code: lower case with underscores.
+    pub fn code(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(method, _)| *method == self)
+            .map_or("", |(_, code)| code)
+    }
+
+    /// The way of this code; `None` for one that only a newer version knows.
+    pub fn from_code(code: &str) -> Option<Self> {
+        let (method, _) = Self::ALL.iter().find(|(_, known)| *known == code)?;
+        Some(*method)
+    }
+
+    /// Whether signing in this way makes the server begin a session, which is to be ended if nobody can use it.
+    pub(crate) fn begins_a_session(self) -> bool {
+        match self {
+            Self::Password | Self::Sso | Self::MagicLink => true,
+            Self::AccessToken | Self::Adopted => false,
+        }
     }
 }
 
@@ -107,6 +183,19 @@ impl Steadfast {
         let engine = self.engine().clone();
         self.engine()
             .run(async move { engine.sign_in(address, request).await })
+            .await
+    }
+
+    /// Signs in again as the user of an account, for example when its session ended or could not be verified. The new session
+    /// replaces the old one; what the app stores of the account stays.
+    ///
+    /// # Errors
+    /// [`Error::AnotherUser`] if what was typed is another user's: nothing changed here, and the server is owed the end of
+    /// that user's new session. [`Error::NoSuchAccount`]. Else as [`sign_in`](Self::sign_in).
+    pub async fn reauthenticate(&self, id: AccountId, request: SignInAgain) -> Result<(), Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.reauthenticate(id, request).await })
             .await
     }
 

@@ -2,6 +2,7 @@
 
 use crate::api::message::{self, Message};
 use crate::api::notices::{Notice, Obligation};
+use crate::api::sign_in::SignInMethod;
 use crate::session::{AccountId, Reason, UnixMillis};
 
 /// What is believed about an account's session.
@@ -76,6 +77,9 @@ pub struct Snapshot {
     pub server_name: String,
     /// The server's version, such as `11.6.0`.
     pub server_version: String,
+    /// How the user signed in; `None` if that is no longer known. A session of an access token is shown as such: ending it
+    /// does not end the token.
+    pub sign_in_method: Option<SignInMethod>,
     /// What is believed about the session.
     pub standing: Standing,
     /// Why it ended; `None` unless it did.

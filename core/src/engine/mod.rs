@@ -4,6 +4,7 @@
 //! that pays what is owed to servers. The public surface calls in here and nowhere deeper.
 
 mod account;
+mod adopt;
 pub(crate) mod clock;
 mod commits;
 mod desk;
@@ -12,16 +13,18 @@ mod hub;
 mod keys;
 mod lifecycle;
 mod link;
+mod magic_link;
 mod outbox;
 pub(crate) mod problems;
 mod questions;
 mod requests;
 mod sessions;
 mod sign_in;
+mod sso;
 mod token;
 mod worker;
 
-use crate::api::{Changes, Config, Revision, Snapshot};
+use crate::api::{Changes, Config, Revision, SignInMethod, Snapshot};
 use crate::engine::account::Account;
 use crate::engine::clock::{SystemClock, Times};
 use crate::engine::desk::Desk;
@@ -32,7 +35,7 @@ use crate::engine::worker::{Message, Worker, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
 use crate::policy;
-use crate::server::{AddressError, Dialler, Rest, ServerAddress};
+use crate::server::{AddressError, CallbackAddress, Dialler, Rest, ServerAddress};
 use crate::session::{
     AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
 };
@@ -75,6 +78,7 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) user_agent: String,
     pub(crate) dialler: Dialler,
+    callback: CallbackAddress,
     pub(crate) hub: Hub,
     times: Times,
     boot_id: BootId,
@@ -102,6 +106,10 @@ impl Engine {
                 argument: "restore_window",
             });
         }
+        let callback =
+            CallbackAddress::parse(&config.sso_callback).ok_or(Error::InvalidArgument {
+                argument: "sso_callback",
+            })?;
         let dialler = Dialler::new(&config.network).map_err(problems::tls_profile)?;
         let Opened {
             mut vault,
@@ -149,6 +157,7 @@ impl Engine {
             boot_id,
             settings,
             dialler,
+            callback,
             hub: Hub::new(first),
             times,
             keys: Keys::start(key_store).map_err(resources)?,
@@ -243,6 +252,13 @@ impl Engine {
                 Error::NoSuchAccount
             }
         })
+    }
+
+    /// An account as the app sees it.
+    pub(crate) fn snapshot(&self, id: AccountId) -> Option<Snapshot> {
+        let current = self.hub.read();
+        let found = current.accounts.iter().find(|snapshot| snapshot.id == id);
+        found.cloned()
     }
 
     fn every_account(&self) -> Vec<Arc<Account>> {
@@ -407,6 +423,7 @@ fn first_snapshot(record: &AccountRecord) -> Snapshot {
         locale: record.user.locale.clone(),
         server_name: record.server.name.clone().unwrap_or_default(),
         server_version: record.server.version.clone().unwrap_or_default(),
+        sign_in_method: SignInMethod::from_code(&record.sign_in_method),
         standing: crate::api::Standing::Active,
         reason: None,
         cover: true,

@@ -3,6 +3,7 @@
 //! A session that is owed its end counts as ended only when its own token is met with evidence of a gone session while the
 //! server's database is healthy: during an outage a logout says 200 and the session lives on.
 
+use crate::api::SignInMethod;
 use crate::engine::questions::facts;
 use crate::engine::{Engine, Failure};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
@@ -141,11 +142,27 @@ impl Engine {
         let Ok(rest) = self.rest(address) else {
             return Tried::Again;
         };
+        if entry.payload == SignInMethod::AccessToken.code() {
+            return self.remove_row(&rest, &token).await;
+        }
         if rest.logout(&token).await.is_err() {
             return Tried::Again;
         }
         if self.is_gone(&rest, entry, &token).await {
             Tried::Done(OutboxProof::SessionGone)
+        } else {
+            Tried::Again
+        }
+    }
+
+    /// Takes the row of an access token's session off the server's list, so that no push goes to this device any more. The
+    /// token stays good, and asking with it would make a new row.
+    async fn remove_row(&self, rest: &Rest, token: &Token) -> Tried {
+        let removed = self.is_healthy(rest).await
+            && matches!(rest.logout(token).await, Ok(answer) if answer.outcome == Answered::Done(()))
+            && self.is_healthy(rest).await;
+        if removed {
+            Tried::Done(OutboxProof::LoggedOut)
         } else {
             Tried::Again
         }

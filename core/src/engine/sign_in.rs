@@ -3,7 +3,7 @@
 //! What can fail here is tried before the server is asked: a key store or a disk that cannot take the session must not cost
 //! the user a session that nobody can use. If it fails afterwards all the same, the server is asked to end it again.
 
-use crate::api::SignIn;
+use crate::api::{SignIn, SignInAgain, SignInMethod};
 use crate::engine::account::Account;
 use crate::engine::commits::csrf_hash;
 use crate::engine::problems;
@@ -13,7 +13,7 @@ use crate::engine::{Engine, Failure};
 use crate::error::Error;
 use crate::evidence;
 use crate::keystore::KeyAnswer;
-use crate::secret::Token;
+use crate::secret::{Key, Token};
 use crate::server::sessions::Health as PingFor;
 use crate::server::sign_in::Recognisable;
 use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
@@ -25,56 +25,189 @@ use crate::vault::{Binding, Column, seal, unseal};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// A session that the server has begun, whichever way, and that nobody has stored yet.
+pub(crate) struct NewSession {
+    pub(crate) signed_in: SignedIn,
+    pub(crate) method: SignInMethod,
+    /// The device id that the sign-in itself attached.
+    pub(crate) device_id: Option<String>,
+}
+
 impl Engine {
     pub(crate) async fn sign_in(
         self: &Arc<Self>,
         address: ServerAddress,
         request: SignIn,
     ) -> Result<AccountId, Error> {
-        self.keys
+        self.at_the_form(&address).await?;
+        let rest = self.rest(address)?;
+        let credentials = Credentials {
+            login_id: request.login_id.trim().to_owned(),
+            password: request.password,
+            mfa_code: request.mfa_code,
+            ldap_only: request.ldap_only,
+            device_id: self.own_device_id().await?,
+            recognisable: Recognisable::ByCsrf,
+        };
+        let session = self.sign_in_with(&rest, credentials).await?;
+        self.keep(&rest, session).await
+    }
+
+    /// Signs in again as the user of an account, and as nobody else. Without the device id: attaching it ends other sessions
+    /// of the user who signs in, and only the answer tells who that is.
+    pub(crate) async fn reauthenticate(
+        self: &Arc<Self>,
+        id: AccountId,
+        request: SignInAgain,
+    ) -> Result<(), Error> {
+        let account = self.account(id)?;
+        let address = account.rest.address().clone();
+        self.at_the_form(&address).await?;
+        let rest = self.rest(address)?;
+        let login_id = match request.login_id {
+            Some(login_id) => login_id.trim().to_owned(),
+            None => self.snapshot(id).ok_or(Error::NoSuchAccount)?.username,
+        };
+        let credentials = Credentials {
+            login_id,
+            password: request.password,
+            mfa_code: request.mfa_code,
+            ldap_only: request.ldap_only,
+            device_id: None,
+            recognisable: Recognisable::ByCsrf,
+        };
+        let session = self.sign_in_with(&rest, credentials).await?;
+        self.only_as(&rest, &session, Some(id)).await?;
+        self.keep(&rest, session).await.map(|_| ())
+    }
+
+    /// Somebody is at a sign-in form of this server. What can fail afterwards at the cost of a session is tried now: the key
+    /// store, which gives the outbox key, and a write.
+    pub(crate) async fn at_the_form(&self, address: &ServerAddress) -> Result<Key, Error> {
+        let key = self
+            .keys
             .outbox_key()
             .await
             .map_err(|_| Error::KeyStoreUnavailable)?;
         let boot_id = self.boot_id.0.clone();
         self.vault(move |vault| vault.set_setting(Setting::BootId, &boot_id))
             .await?;
-        let device_id = self
-            .vault(|vault| vault.setting(Setting::DeviceId))
-            .await?
-            .filter(|id| !id.is_empty());
-        self.withdraw_offers(&address);
-        let rest = self.rest(address)?;
-        let credentials = Credentials {
-            login_id: request.login_id.trim().to_owned(),
-            password: request.password,
-            mfa_code: request.mfa_code,
-            device_id: device_id.clone(),
-            recognisable: Recognisable::ByCsrf,
-        };
-        let signed_in = match rest
+        self.withdraw_offers(address);
+        Ok(key)
+    }
+
+    /// The id under which the platform delivers pushes to this device, if it has one.
+    pub(crate) async fn own_device_id(&self) -> Result<Option<String>, Error> {
+        let stored = self.vault(|vault| vault.setting(Setting::DeviceId)).await?;
+        Ok(stored.filter(|id| !id.is_empty()))
+    }
+
+    async fn sign_in_with(
+        &self,
+        rest: &Rest,
+        credentials: Credentials,
+    ) -> Result<NewSession, Error> {
+        match rest
             .sign_in(&credentials)
             .await
             .map_err(problems::transport)?
         {
-            SignInOutcome::SignedIn(signed_in) => *signed_in,
-            refused => return Err(self.refused_sign_in(&rest, refused).await),
+            SignInOutcome::SignedIn(signed_in) => Ok(NewSession {
+                signed_in: *signed_in,
+                method: SignInMethod::Password,
+                device_id: credentials.device_id,
+            }),
+            refused => Err(self.refused_sign_in(rest, refused).await),
+        }
+    }
+
+    /// Refuses a session of another user than the one who was to sign in again, if one was; the server is owed its end.
+    pub(crate) async fn only_as(
+        &self,
+        rest: &Rest,
+        session: &NewSession,
+        expected: Option<AccountId>,
+    ) -> Result<(), Error> {
+        let Some(id) = expected else {
+            return Ok(());
         };
+        let refused = match self.account(id) {
+            Ok(account) if account.user_id == session.signed_in.user.id => return Ok(()),
+            Ok(_) => Error::AnotherUser,
+            Err(error) => error,
+        };
+        self.give_up(rest, &session.signed_in.token).await;
+        Err(refused)
+    }
+
+    /// Stores a new session and looks after it from here on.
+    pub(crate) async fn keep(
+        self: &Arc<Self>,
+        rest: &Rest,
+        session: NewSession,
+    ) -> Result<AccountId, Error> {
         let _storing = self.storing.read().await;
-        let token = signed_in.token.clone();
-        match self
-            .store_sign_in(rest.address(), signed_in, device_id)
-            .await
-        {
+        let (token, method) = (session.signed_in.token.clone(), session.method);
+        match self.store_sign_in(rest.address(), session).await {
             Ok(account) => {
                 self.start_welcome(&account);
                 Ok(account.id)
             }
             Err(failure) => {
-                // Nobody could use this session; ending it is all that can be done for it.
-                let _ = rest.logout(&token).await;
+                if method.begins_a_session() {
+                    self.give_up(rest, &token).await;
+                }
                 Err(failure.into())
             }
         }
+    }
+
+    /// A session that has begun and that nobody will use: the server is owed its end. If that cannot be stored, it is told
+    /// once.
+    pub(crate) async fn give_up(&self, rest: &Rest, token: &Token) {
+        if self.is_in_use(rest.address(), token).await {
+            // A link that was opened again after it had signed somebody in.
+            return;
+        }
+        if self.owe_stray(rest.address(), token).await.is_ok() {
+            self.outbox.kick();
+        } else {
+            // Nothing else can be done for it.
+            let _ = rest.logout(token).await;
+        }
+    }
+
+    async fn is_in_use(&self, address: &ServerAddress, token: &Token) -> bool {
+        for account in self.every_account() {
+            let id = account.id;
+            if account.rest.address() == address
+                && let Ok(Some(record)) = self.vault(move |vault| vault.account(id)).await
+                && let Ok(held) = account.tokens.get(self, id, record.epoch).await
+                && held == *token
+            {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn owe_stray(&self, address: &ServerAddress, token: &Token) -> Result<(), Failure> {
+        let key = self
+            .keys
+            .outbox_key()
+            .await
+            .map_err(|_| Failure::KeyStore)?;
+        let (account, epoch) = vault::STRAY;
+        let binding = Binding {
+            account,
+            epoch,
+            column: Column::OutboxToken,
+        };
+        let sealed = seal(&key, binding, token).map_err(|_| Failure::NoRandomness)?;
+        let (url, at) = (address.as_str().to_owned(), self.times.wall());
+        self.vault(move |vault| vault.owe_stray(&url, &sealed, at))
+            .await
+            .map(|_| ())
     }
 
     /// Somebody is at the sign-in form of this server: a token that was kept in case a verdict was wrong has to go.
@@ -87,22 +220,12 @@ impl Engine {
     }
 
     /// While the server's database is away it says "wrong password" to a right one, so its health is asked about first.
-    async fn refused_sign_in(&self, rest: &Rest, outcome: SignInOutcome) -> Error {
+    pub(crate) async fn refused_sign_in(&self, rest: &Rest, outcome: SignInOutcome) -> Error {
         match outcome {
             SignInOutcome::SignedIn(_) => Error::ServerProblem,
             SignInOutcome::MfaNeeded => Error::MfaCodeRequired,
             SignInOutcome::MfaWrong => Error::MfaCodeWrong,
-            SignInOutcome::Refused { .. } => match rest.ping(PingFor::Database).await {
-                Ok((reply, _))
-                    if evidence::health(&facts(&reply, self.config.clear_text))
-                        == Health::Unhealthy =>
-                {
-                    Error::ServerProblem
-                }
-                Ok(_) => Error::InvalidCredentials,
-                // A health query that hangs is the mark of a frozen database.
-                Err(_) => Error::ServerProblem,
-            },
+            SignInOutcome::Refused { .. } => self.refused_by(rest, Error::InvalidCredentials).await,
             SignInOutcome::Deactivated => Error::Deactivated,
             SignInOutcome::Locked => Error::LockedOut,
             SignInOutcome::NotVerified => Error::EmailNotVerified,
@@ -122,26 +245,41 @@ impl Engine {
         }
     }
 
-    /// Stores a session that the server has begun, and looks after it.
+    /// What a refusal of something right or wrong means: nothing, while the server's database is away.
+    pub(crate) async fn refused_by(&self, rest: &Rest, otherwise: Error) -> Error {
+        match rest.ping(PingFor::Database).await {
+            Ok((reply, _))
+                if evidence::health(&facts(&reply, self.config.clear_text))
+                    == Health::Unhealthy =>
+            {
+                Error::ServerProblem
+            }
+            Ok(_) => otherwise,
+            // A health query that hangs is the mark of a frozen database.
+            Err(_) => Error::ServerProblem,
+        }
+    }
+
     async fn store_sign_in(
         self: &Arc<Self>,
         address: &ServerAddress,
-        signed_in: SignedIn,
-        device_id: Option<String>,
+        session: NewSession,
     ) -> Result<Arc<Account>, Failure> {
         let mut tries = 0;
         loop {
-            let (url, user_id) = (address.as_str().to_owned(), signed_in.user.id.clone());
+            let (url, user_id) = (
+                address.as_str().to_owned(),
+                session.signed_in.user.id.clone(),
+            );
             let prepared = self
                 .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
                 .await?;
-            let state = self.state_of(&prepared, &signed_in);
-            let stored = self
-                .commit_sign_in(&prepared, &state, &signed_in, device_id.clone())
-                .await;
-            match stored {
+            let state = self.state_of(&prepared, &session.signed_in);
+            match self.commit_sign_in(&prepared, &state, &session).await {
                 Ok(()) => {
-                    return self.begin_session(prepared.account, state, signed_in).await;
+                    return self
+                        .begin_session(prepared.account, state, session.signed_in)
+                        .await;
                 }
                 // Somebody signed in as the same user in the meantime, or the app was suspended; what was set aside is void.
                 Err(Failure::Outdated) if tries == 0 => tries += 1,
@@ -153,7 +291,9 @@ impl Engine {
                         .await;
                     match abandoned {
                         // A write that failed and yet came to light: the session is stored, and its key is in use.
-                        Ok(false) => return self.begin_session(account, state, signed_in).await,
+                        Ok(false) => {
+                            return self.begin_session(account, state, session.signed_in).await;
+                        }
                         Ok(true) => self.delete_keys(vec![name]),
                         // The next open finds the key by its name.
                         Err(_) => {}
@@ -179,9 +319,9 @@ impl Engine {
         self: &Arc<Self>,
         prepared: &PreparedSignIn,
         state: &State,
-        signed_in: &SignedIn,
-        device_id: Option<String>,
+        session: &NewSession,
     ) -> Result<(), Failure> {
+        let signed_in = &session.signed_in;
         let key = self
             .keys
             .make(&prepared.key_name)
@@ -195,7 +335,11 @@ impl Engine {
         let sealed_token =
             seal(&key, binding, &signed_in.token).map_err(|_| Failure::NoRandomness)?;
         let old_token = self
-            .owe(prepared.account, prepared.existing.as_ref())
+            .owe(
+                prepared.account,
+                prepared.existing.as_ref(),
+                &signed_in.token,
+            )
             .await?;
         let standing = state.stored(self.times.now());
         let sign_in = vault::SignIn {
@@ -215,10 +359,10 @@ impl Engine {
                 name: None,
                 version: version_number(signed_in.version_id.as_deref()),
             },
-            method: "password".to_owned(),
+            method: session.method.code().to_owned(),
             session_id: None,
             csrf_hash: signed_in.csrf.as_ref().map(|csrf| csrf_hash(csrf.expose())),
-            device_id,
+            device_id: session.device_id.clone(),
             expires_at: None,
             server_date: signed_in.date,
             network_profile: None,
@@ -270,11 +414,13 @@ impl Engine {
         Ok(account)
     }
 
-    /// What becomes of the token that a sign-in replaces: the server is owed its end.
+    /// What becomes of the token that a sign-in replaces: the server is owed its end, unless the new session is the same one,
+    /// handed over once more.
     async fn owe(
         &self,
         account: AccountId,
         existing: Option<&ExistingSession>,
+        new: &Token,
     ) -> Result<OldToken, Failure> {
         let Some(ExistingSession {
             epoch,
@@ -297,6 +443,9 @@ impl Engine {
         let Ok(token): Result<Token, _> = unseal(&key, stored, sealed) else {
             return Ok(OldToken::Dropped);
         };
+        if token == *new {
+            return Ok(OldToken::Dropped);
+        }
         let outbox_key = self
             .keys
             .outbox_key()

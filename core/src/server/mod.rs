@@ -6,23 +6,27 @@
 pub mod address;
 pub mod dialler;
 pub mod headers;
+pub mod magic_link;
 pub mod probe;
 pub mod resolver;
 pub mod rest;
 pub mod sessions;
 pub mod sign_in;
 pub mod socket;
+pub mod sso;
 pub mod tls;
 pub mod transport;
 pub mod wire;
 
 pub use address::{AddressError, ClearText, InvalidPath, ServerAddress};
 pub use dialler::{Dialler, NetworkProfile};
+pub use magic_link::LoginType;
 pub use probe::{Probe, ProbeError, SignInMethods, probe_server};
 pub use resolver::{Resolve, ResolveError, SystemResolver};
 pub use rest::{Answer, Connection, InvalidRequest, Outcome, Refusal, Reply, RequestParts, Rest};
 pub use sessions::{DeviceProperties, Health, UserQuery};
 pub use sign_in::{Credentials, SignInOutcome, SignedIn};
 pub use socket::{Ended, Resume, SendError, Socket, SocketEvent, SocketHandle, UpgradeError};
+pub use sso::{Callback, CallbackAddress, Challenge, Exchanged, Grant, SsoMethod};
 pub use tls::{Roots, TlsProfileError};
 pub use transport::{TlsReason, TransportError, TransportErrorKind};

@@ -12,7 +12,7 @@ use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::session::UnixMillis;
 
-const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+pub(super) const REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// What a user typed to sign in.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Credentials {
     pub password: SecretText,
     /// The one-time code, once the server asked for it.
     pub mfa_code: Option<SecretText>,
+    /// Whether only the directory is to be asked. For a login id that a directory and the server itself both know.
+    pub ldap_only: bool,
     /// The device id to attach at once. The server ends this user's other sessions that have the same one.
     pub device_id: Option<String>,
     /// Whether to ask for the CSRF token of the new session, which is the only thing by which the session can be
@@ -131,6 +133,10 @@ impl Rest {
         if let Some(device_id) = &credentials.device_id {
             body["device_id"] = json!(device_id);
         }
+        if credentials.ldap_only {
+            // A text: the server decodes a map of texts.
+            body["ldap_only"] = json!("true");
+        }
         let mut request = RequestParts::post("/api/v4/users/login")
             .json(&body)
             .fresh()
@@ -145,7 +151,7 @@ impl Rest {
     }
 }
 
-fn read(mut reply: Reply, with_code: bool) -> SignInOutcome {
+pub(super) fn read(mut reply: Reply, with_code: bool) -> SignInOutcome {
     let not_mattermost = SignInOutcome::NotMattermost {
         status: reply.status,
         retry_after: reply.retry_after,

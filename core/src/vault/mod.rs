@@ -16,6 +16,7 @@ mod notices;
 mod obligations;
 mod open;
 mod outbox;
+mod pending_sign_ins;
 mod records;
 mod reserve;
 mod schema;
@@ -33,12 +34,16 @@ use crate::policy;
 
 pub(crate) use atomic_file::{make_folder, sync_folder_of, write as write_atomically};
 pub use error::VaultError;
+pub use outbox::STRAY;
+pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
 pub use records::{
     AccountRecord, KeyName, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
     StoredStanding, TokenFate, UserFacts,
 };
-pub use seal::{Binding, Column, SealError, Sealed, UnsealError, seal, unseal};
+pub use seal::{
+    Binding, Column, SealError, Sealed, UnsealError, seal, seal_verifier, unseal, unseal_verifier,
+};
 pub(crate) use seal::{seal_bytes, unseal_bytes};
 pub use sign_in::{ExistingSession, PreparedSignIn, SignIn, SignedIn};
 pub use sign_out::{Forget, Forgotten, SignOut, SignedOut};

@@ -9,7 +9,7 @@ use super::records::{KeyName, LostAccount};
 use super::server_list::{self, ServerList};
 use super::{
     DATABASE_FILE, Interrupted, Link, Opened, Scrub, Vault, VaultError, accounts, atomic_file,
-    checkpoint, keys, notices, obligations, outbox, reserve, schema,
+    checkpoint, keys, notices, obligations, outbox, pending_sign_ins, reserve, schema,
 };
 use crate::policy;
 
@@ -166,6 +166,7 @@ fn read_all(connection: &Connection) -> Result<(), VaultError> {
     notices::pending(connection)?;
     obligations::pending(connection)?;
     outbox::all(connection)?;
+    pending_sign_ins::all(connection)?;
     lost_accounts(connection)?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! The outbox: what is owed to servers until it is proved to be done.
 
-use rusqlite::{Connection, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
-use super::records::{OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome};
+use super::records::{OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, Setting};
 use super::seal::Sealed;
 use super::{Reserve, Vault, VaultError, accounts};
 use crate::policy;
@@ -54,7 +54,9 @@ impl Vault {
     /// [`VaultError::Misuse`] for a proof of another kind of entry; otherwise if the file cannot be written.
     pub fn outbox_done(&mut self, entry: OutboxId, proof: OutboxProof) -> Result<bool, VaultError> {
         let kind = match proof {
-            OutboxProof::SessionGone | OutboxProof::KeyLost => OutboxKind::RevokeToken,
+            OutboxProof::SessionGone | OutboxProof::LoggedOut | OutboxProof::KeyLost => {
+                OutboxKind::RevokeToken
+            }
             OutboxProof::DeviceAttached => OutboxKind::AttachDevice,
         };
         self.write(Reserve::Keep, |transaction| {
@@ -72,6 +74,38 @@ impl Vault {
                 return Err(VaultError::Misuse("the proof does not fit the entry"));
             }
             Ok(false)
+        })
+    }
+
+    /// Owes the server the end of a session that no account holds: one that began and could not be used. Its token is
+    /// sealed for [`STRAY`].
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn owe_stray(
+        &mut self,
+        server_url: &str,
+        sealed: &Sealed,
+        at: UnixMillis,
+    ) -> Result<OutboxId, VaultError> {
+        self.write(Reserve::Spend, |transaction| {
+            let id = transaction
+                .prepare_cached(
+                    "INSERT INTO outbox (account, epoch, kind, server_url, sealed_token, payload, next_try_at, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?6) RETURNING id",
+                )?
+                .query_row(
+                    (
+                        STRAY.0.0,
+                        STRAY.1.0,
+                        OutboxKind::RevokeToken.code(),
+                        server_url,
+                        sealed.as_bytes(),
+                        at.0,
+                    ),
+                    |row| row.get(0),
+                )?;
+            Ok(OutboxId(id))
         })
     }
 
@@ -103,6 +137,9 @@ impl Vault {
         })
     }
 }
+
+/// The account number of an entry that belongs to no account.
+pub const STRAY: (AccountId, Epoch) = (AccountId(0), Epoch(0));
 
 fn longest_wait() -> i64 {
     i64::try_from(policy::OUTBOX_RETRY_CAP.as_millis()).unwrap_or(i64::MAX)
@@ -176,11 +213,14 @@ pub(super) fn owe(
     old: &OldToken,
     at: UnixMillis,
 ) -> Result<Option<OutboxId>, VaultError> {
-    let holds_token = transaction
-        .prepare_cached("SELECT 1 FROM accounts WHERE id = ?1 AND sealed_token IS NOT NULL")?
-        .exists([account.0])?;
+    let method: Option<String> = transaction
+        .prepare_cached(
+            "SELECT sign_in_method FROM accounts WHERE id = ?1 AND sealed_token IS NOT NULL",
+        )?
+        .query_row([account.0], |row| row.get(0))
+        .optional()?;
     let entry = match old {
-        OldToken::None if holds_token => {
+        OldToken::None if method.is_some() => {
             return Err(VaultError::Misuse(
                 "the account holds a token that nobody took care of",
             ));
@@ -191,12 +231,36 @@ pub(super) fn owe(
             account,
             OutboxKind::RevokeToken,
             Some(sealed),
-            "",
+            method.as_deref().unwrap_or_default(),
             at,
         )?),
     };
     drop_devices(transaction, account)?;
     Ok(entry)
+}
+
+/// Owes the server this installation's device id, if it has one and the sign-in itself did not attach it.
+pub(super) fn owe_own_device(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    attached: Option<&str>,
+    at: UnixMillis,
+) -> Result<(), VaultError> {
+    let own: Option<String> = transaction
+        .prepare_cached("SELECT value FROM settings WHERE name = ?1 AND value <> ''")?
+        .query_row([Setting::DeviceId.name()], |row| row.get(0))
+        .optional()?;
+    if let Some(own) = own.filter(|own| attached != Some(own.as_str())) {
+        insert(
+            transaction,
+            account,
+            OutboxKind::AttachDevice,
+            None,
+            &own,
+            at,
+        )?;
+    }
+    Ok(())
 }
 
 fn drop_devices(transaction: &Transaction<'_>, account: AccountId) -> Result<(), VaultError> {

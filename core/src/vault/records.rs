@@ -1,5 +1,7 @@
 //! The rows of the vault as values: what the engine hands in and gets back.
 
+use std::time::Duration;
+
 use crate::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 
 use super::seal::Sealed;
@@ -33,6 +35,18 @@ pub struct Stamp {
     pub boot: BootMillis,
     /// Which start that was.
     pub boot_id: BootId,
+}
+
+impl Stamp {
+    /// Whether `now` is provably no more than `lifetime` after this: by the time since the device started, or, if it was
+    /// started again, by the wall clock. A clock that was set back proves nothing.
+    pub fn is_within(&self, lifetime: Duration, now: &Self) -> bool {
+        if self.boot_id == now.boot_id {
+            now.boot >= self.boot && now.boot.since(self.boot) <= lifetime
+        } else {
+            now.wall >= self.wall && now.wall.since(self.wall) <= lifetime
+        }
+    }
 }
 
 /// A standing as it is stored. The vault does not know what the code means; the machine does.
@@ -240,7 +254,7 @@ pub struct OutboxEntry {
     /// The token, bound to `account`, `epoch` and [`Column::OutboxToken`](super::Column::OutboxToken), under
     /// [`KeyName::outbox`].
     pub sealed_token: Option<Sealed>,
-    /// Details that are no secret: the device id.
+    /// Details that are no secret: the device id, or how the session that is owed its end was signed in.
     pub payload: String,
     /// The network profile to use, as JSON.
     pub network_profile: Option<String>,
@@ -257,6 +271,9 @@ pub struct OutboxEntry {
 pub enum OutboxProof {
     /// The token was met with evidence of a gone session while the server's database was healthy.
     SessionGone,
+    /// The session was of an access token. Asking with that makes a session anew, so nothing else can be asked: the server
+    /// said that it ended it, between two healthy answers about its database.
+    LoggedOut,
     /// The server took the device id, or the session it was for is over.
     DeviceAttached,
     /// The outbox key is gone for good, so nobody can ever send it.

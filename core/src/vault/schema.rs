@@ -11,7 +11,7 @@ use super::error::VaultError;
 /// The version that this code writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-const STEPS: &[M<'_>] = &[M::up(VERSION_1)];
+const STEPS: &[M<'_>] = &[M::up(VERSION_1), M::up(VERSION_2)];
 
 /// Times are milliseconds since 1970 (`_at`, `_wall`) or since the device started (`_boot`, with `_boot_id` naming the
 /// start). `standing_detail`, `payload`, `header_habits` and `network_profile` are JSON that the vault does not read.
@@ -106,6 +106,20 @@ CREATE TABLE pending_keys (
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
+) STRICT;
+";
+
+/// Sign-ins that wait for their link from the browser. `account` is the one that is to be signed in to again, if it is one.
+const VERSION_2: &str = "
+CREATE TABLE pending_sign_ins (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    server_url TEXT NOT NULL UNIQUE,
+    account INTEGER REFERENCES accounts (id) ON DELETE CASCADE,
+    state TEXT NOT NULL,
+    sealed_verifier BLOB NOT NULL,
+    begun_wall INTEGER NOT NULL,
+    begun_boot INTEGER NOT NULL,
+    begun_boot_id TEXT NOT NULL
 ) STRICT;
 ";
 

@@ -9,7 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::secret::{Key, Token};
+use crate::secret::{Key, SecretText, Token};
 use crate::session::{AccountId, Epoch};
 
 const VERSION: u8 = 1;
@@ -108,6 +108,40 @@ pub fn unseal(key: &Key, binding: Binding, sealed: &Sealed) -> Result<Token, Uns
     let bytes = unseal_bytes(key, &binding.context(), &sealed.0)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| UnsealError::Tampered)?;
     Token::new(text).ok_or(UnsealError::Tampered)
+}
+
+/// Seals the verifier of a pending sign-in under the outbox key, bound to the server and the state it belongs to.
+///
+/// # Errors
+/// If the operating system gives no random numbers.
+pub fn seal_verifier(
+    key: &Key,
+    server_url: &str,
+    state: &str,
+    verifier: &SecretText,
+) -> Result<Sealed, SealError> {
+    let context = verifier_context(server_url, state);
+    seal_bytes(key, &context, verifier.expose().as_bytes()).map(Sealed)
+}
+
+/// Opens the verifier of a pending sign-in.
+///
+/// # Errors
+/// If the key is another one, or the bytes, the server or the state are not those it was sealed with.
+pub fn unseal_verifier(
+    key: &Key,
+    server_url: &str,
+    state: &str,
+    sealed: &Sealed,
+) -> Result<SecretText, UnsealError> {
+    let bytes = unseal_bytes(key, &verifier_context(server_url, state), &sealed.0)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| UnsealError::Tampered)?;
+    Ok(SecretText::new(text))
+}
+
+fn verifier_context(server_url: &str, state: &str) -> Vec<u8> {
+    // Neither part can hold the line break between them.
+    format!("pending_sign_ins.sealed_verifier\n{server_url}\n{state}").into_bytes()
 }
 
 fn fingerprint(key: &Key) -> [u8; FINGERPRINT] {
@@ -252,6 +286,23 @@ mod tests {
             }
             let cut = sealed.as_bytes()[..index].to_vec();
             assert!(unseal(&key(1), binding(), &Sealed(cut)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_verifier_opens_only_for_its_server_and_state() {
+        let verifier = SecretText::new("verifier");
+        let server = "https://chat.example.com";
+        let sealed = seal_verifier(&key(1), server, "state", &verifier).unwrap();
+        assert_eq!(
+            unseal_verifier(&key(1), server, "state", &sealed),
+            Ok(verifier)
+        );
+        for (server, state) in [("https://evil.example.com", "state"), (server, "other")] {
+            assert_eq!(
+                unseal_verifier(&key(1), server, state, &sealed),
+                Err(UnsealError::Tampered)
+            );
         }
     }
 

@@ -58,7 +58,7 @@ pub struct SignIn {
     pub session_id: Option<String>,
     /// SHA-256 of the session's CSRF token, if known.
     pub csrf_hash: Option<String>,
-    /// Device id that the sign-in itself attached.
+    /// Device id that the sign-in itself attached. If it is not this installation's, that one is owed.
     pub device_id: Option<String>,
     /// When the session expires, if known.
     pub expires_at: Option<UnixMillis>,
@@ -237,6 +237,7 @@ fn commit(
         (None, None)
     };
     write_row(transaction, sign_in)?;
+    outbox::owe_own_device(transaction, account, sign_in.device_id.as_deref(), at)?;
     let erase_first = erase_ended_others(transaction, sign_in)?;
     Ok(Outcome::Committed(SignedIn {
         account,

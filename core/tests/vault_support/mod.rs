@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use steadfast::keystore::{FileKeyStore, KeyAnswer, KeyStore};
-use steadfast::secret::{Key, Token};
+use steadfast::secret::{Key, SecretText, Token};
 use steadfast::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 use steadfast::vault::{
     AccountRecord, Binding, Column, End, Ended, Interrupted, KeyName, LostAccount, NewNotice,
-    OldToken, Opened, OutboxEntry, Outcome, ServerFacts, SignIn, SignOut, SignedIn, SignedOut,
-    Stamp, StoredStanding, TokenFate, UserFacts, Vault, VaultError, seal, unseal,
+    NewPendingSignIn, OldToken, Opened, OutboxEntry, Outcome, STRAY, ServerFacts, SignIn, SignOut,
+    SignedIn, SignedOut, Stamp, StoredStanding, TokenFate, UserFacts, Vault, VaultError, seal,
+    seal_verifier, unseal, unseal_verifier,
 };
 
 pub const SERVER: &str = "https://chat.example.com";
@@ -175,6 +176,37 @@ impl Device {
 
     pub fn end(&mut self, account: AccountId, epoch: Epoch) -> Outcome<Ended> {
         self.vault.commit_end(&end(account, epoch)).unwrap()
+    }
+
+    /// A sign-in through the browser that begins at the time of [`stamp`] 1,000.
+    pub fn pending(&self, server: &str, account: Option<AccountId>) -> NewPendingSignIn {
+        let verifier = SecretText::new("verifier");
+        NewPendingSignIn {
+            server_url: server.to_owned(),
+            account,
+            state: "state".to_owned(),
+            sealed_verifier: seal_verifier(&self.outbox_key(), server, "state", &verifier).unwrap(),
+            begun: stamp(1_000),
+        }
+    }
+
+    /// The verifier of a pending sign-in, as plain text.
+    pub fn verifier(&self, begun: &NewPendingSignIn) -> String {
+        let sealed = &begun.sealed_verifier;
+        unseal_verifier(&self.outbox_key(), &begun.server_url, &begun.state, sealed)
+            .unwrap()
+            .expose()
+            .to_owned()
+    }
+
+    /// Owes a server the end of a session that no account holds.
+    pub fn owe_stray(&mut self, server: &str, token: &str) {
+        let (account, epoch) = STRAY;
+        let binding = binding(account, epoch, Column::OutboxToken);
+        let sealed = seal(&self.outbox_key(), binding, &Token::new(token).unwrap()).unwrap();
+        self.vault
+            .owe_stray(server, &sealed, UnixMillis(1))
+            .unwrap();
     }
 
     /// What follows an operation that took a token away. A key that cannot be deleted now stays listed.

@@ -20,6 +20,7 @@ fn credentials() -> Credentials {
         login_id: "alice".into(),
         password: SecretText::new(CANARY),
         mfa_code: None,
+        ldap_only: false,
         device_id: None,
         recognisable: Recognisable::No,
     }

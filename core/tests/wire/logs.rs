@@ -65,6 +65,7 @@ async fn no_log_line_of_any_library_holds_a_secret() {
         login_id: "alice".into(),
         password: SecretText::new(CANARY),
         mfa_code: Some(SecretText::new(CANARY)),
+        ldap_only: false,
         device_id: None,
         recognisable: Recognisable::ByCsrf,
     };

@@ -55,6 +55,7 @@ fn credentials((name, password): (&str, &str)) -> Credentials {
         login_id: name.into(),
         password: SecretText::new(password),
         mfa_code: None,
+        ldap_only: false,
         device_id: None,
         recognisable: Recognisable::No,
     }
