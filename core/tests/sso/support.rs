@@ -111,6 +111,24 @@ pub(crate) async fn until_server(server: &Server, reached: impl Fn(&Server) -> b
         .unwrap_or_else(|_| panic!("not reached: {:?}", server.control().requests()));
 }
 
+/// Waits until the outbox is empty. Nothing tells when that is, so the vault is looked at again and again.
+pub(crate) async fn until_nothing_is_owed(folder: &Path) {
+    let vault = rusqlite::Connection::open(folder.join("vault/vault.sqlite3")).unwrap();
+    let owed = || -> i64 {
+        vault
+            .query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))
+            .unwrap()
+    };
+    let look = async {
+        while owed() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), look)
+        .await
+        .unwrap_or_else(|_| panic!("{} still owed", owed()));
+}
+
 pub(crate) async fn until(
     core: &Steadfast,
     account: AccountId,

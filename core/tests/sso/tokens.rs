@@ -37,10 +37,8 @@ async fn an_access_token_is_shown_as_what_it_is_and_outlives_its_session() {
     assert_eq!(standing, Standing::Active);
 
     core.sign_out(account).await.unwrap();
-    until_server(&server, |server| {
-        server.control().sessions("alice").is_empty()
-    })
-    .await;
+    until_nothing_is_owed(folder.path()).await;
+    assert_eq!(server.control().sessions("alice").len(), 0);
     assert!(is_good(&server, &token).await, "only its session went");
     core.close().await;
 }
