@@ -1,5 +1,7 @@
 //! A session core for Mattermost mobile apps.
 
+pub mod device;
+pub mod error;
 pub mod evidence;
 pub mod keystore;
 pub mod pace;

@@ -53,6 +53,9 @@ pub const LONG_LADDER_SPAN: Duration = minutes(12);
 pub const HEALTH_ABSENT_LIMIT: u32 = 2;
 /// Evidence about a session younger than this, by the server's own clock, does not count: a replica may not know it yet.
 pub const YOUNG_SESSION: Duration = seconds(15);
+/// A session that has existed for this long by the device's running time is not young, whatever the server's clock says: a
+/// clock that was set back must not keep evidence from counting for ever.
+pub const YOUNG_SESSION_BOUND: Duration = minutes(1);
 /// How long the sealed token is kept after a verdict, so that a wrong one heals without a password.
 pub const RESTORE_WINDOW: Duration = minutes(15);
 /// When the kept token is asked about, counted from the end, each ± [`RESTORE_SPREAD_PERCENT`].
@@ -121,6 +124,10 @@ pub const KEY_STORE_DEADLINE: Duration = seconds(10);
 pub const SUSPEND_DEADLINE: Duration = seconds(3);
 /// Realtime events kept for a slow reader, then Gap.
 pub const EVENT_QUEUE: usize = 1_000;
+/// Users in a page of the list, where the caller names no number. The server gives at most 200.
+pub const USERS_PER_PAGE: i64 = 100;
+/// How long the question before every session is ended may stay open. An administrator reads it first.
+pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 /// Bytes of disk kept in reserve, so that a sign-out can be stored on a full disk.
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.
@@ -129,3 +136,28 @@ pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
 pub const OUTBOX_RETRY: Window = window(5, 10);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
+/// A wipe push without any usable answer for this long wipes.
+pub const WIPE_DEADLINE: Duration = minutes(10);
+/// A socket that the server drops within this time after `hello` was dropped right after it: the server closes a socket that
+/// is not authenticated at its fifth second.
+pub const DROPPED_RIGHT_AFTER_HELLO: Duration = seconds(6);
+/// Sockets in a row dropped right after `hello` before that is a hint. One may be chance.
+pub const DROPS_AFTER_HELLO: u32 = 2;
+/// A ping without an answer for this long ends the link even if bytes arrive: events go on arriving on a dead session's
+/// socket, so they prove nothing.
+pub const PONG_LIMIT: Duration = seconds(30);
+/// A timer that fires later than this was held up with the whole process; what it was to find out is looked at afresh.
+pub const LATE_TIMER: Duration = seconds(5);
+/// Waits between tries of a transaction that could not be written; doubled each time, up to the ceiling.
+pub const COMMIT_RETRY: Duration = seconds(1);
+/// Ceiling of [`COMMIT_RETRY`].
+pub const COMMIT_RETRY_CAP: Duration = seconds(60);
+/// Wait between tries of a key store that is not readable now. Unlocking the device is the usual end of it, and the app is
+/// told of that by the platform too.
+pub const KEY_RETRY: Duration = seconds(30);
+/// How much longer than its own deadline a question may take before the machine gives it up.
+pub const ANSWER_SLACK: Duration = seconds(5);
+/// Paths whose hints are muted at a time; the oldest give way.
+pub const MUTED_PATHS: usize = 64;
+/// Online time counted between two events at most. A process that was frozen was not online.
+pub const ONLINE_STEP: Duration = minutes(15);

@@ -1,1 +1,28 @@
-//! server
+//! Mattermost over the wire: addresses, one dialler, REST, the realtime socket, the first look at a server.
+//!
+//! Answers become plain facts here. What they mean for a session is decided elsewhere (`evidence`), and so is when to ask
+//! again (`pace` and the engine): nothing in this folder retries, follows a redirect or keeps a cookie.
+
+pub mod address;
+pub mod dialler;
+pub mod headers;
+pub mod probe;
+pub mod resolver;
+pub mod rest;
+pub mod sessions;
+pub mod sign_in;
+pub mod socket;
+pub mod tls;
+pub mod transport;
+pub mod wire;
+
+pub use address::{AddressError, ClearText, InvalidPath, ServerAddress};
+pub use dialler::{Dialler, NetworkProfile};
+pub use probe::{Probe, ProbeError, SignInMethods, probe_server};
+pub use resolver::{Resolve, ResolveError, SystemResolver};
+pub use rest::{Answer, Connection, InvalidRequest, Outcome, Refusal, Reply, RequestParts, Rest};
+pub use sessions::{DeviceProperties, Health, UserQuery};
+pub use sign_in::{Credentials, SignInOutcome, SignedIn};
+pub use socket::{Ended, Resume, SendError, Socket, SocketEvent, SocketHandle, UpgradeError};
+pub use tls::{Roots, TlsProfileError};
+pub use transport::{TlsReason, TransportError, TransportErrorKind};

@@ -5,7 +5,13 @@
 //! cannot be read now: the phone was not unlocked since it started, the system service is busy). Absent ends a session with
 //! `KeyLost`; unavailable changes nothing, deletes nothing and shows no sign-in page.
 
+mod file;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
 use crate::secret::Key;
+
+pub use file::{FileKeyStore, FileKeyStoreError};
 
 /// What a key store answers when it is asked for a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +33,7 @@ pub struct KeyStoreUnavailable;
 ///
 /// Calls come from one dedicated thread of the engine, one at a time, never from inside `open` and never from the thread
 /// that calls the core. A call may block; after 10 seconds the engine goes on as if the answer were *unavailable*.
-/// Names are short ASCII texts made by the core (`account-17`, `outbox`); they hold no secret.
+/// Names are short ASCII texts made by the core (`account-17-5f0c2a9e41d7b386`, `outbox`); they hold no secret.
 pub trait KeyStore: Send + Sync + 'static {
     /// Reads the key of that name.
     fn load(&self, name: &str) -> KeyAnswer;

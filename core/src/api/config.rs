@@ -1,0 +1,48 @@
+//! How the core is opened.
+
+use crate::device::Device;
+use crate::policy;
+use crate::server::{ClearText, NetworkProfile};
+use crate::session::HostState;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the app decides when it opens the core.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Folder of the vault, private to the app and left out of backups. Made if it is not there. One process writes it.
+    pub folder: PathBuf,
+    /// What this device is; it decides the user agent, and so the label in the list of sessions.
+    pub device: Device,
+    /// Trusted authorities, resolver.
+    pub network: NetworkProfile,
+    /// Whether servers without TLS may be used. Refused unless the app says otherwise.
+    pub clear_text: ClearText,
+    /// Where the app is when it opens the core. An app that the system started in the background says `Suspended`.
+    pub host_state: HostState,
+    /// How long a token is kept after the server said that its session is gone, so that a wrong verdict heals without a
+    /// password. 0 to 60 minutes; 0 destroys it at once.
+    pub restore_window: Duration,
+    /// If set, content stays covered on resume until the session is validated, when the last validation is older than
+    /// this. For strict employers; off by default.
+    pub cover_until_validated_after: Option<Duration>,
+    /// Which start of the device this is, where the kernel does not tell an app (on Apple systems
+    /// `kern.bootsessionuuid`). Linux and Android need none.
+    pub boot_id: Option<String>,
+}
+
+impl Config {
+    /// The defaults: Mozilla's roots, TLS only, an app on screen, 15 minutes of restore window.
+    pub fn new(folder: impl Into<PathBuf>, device: Device) -> Self {
+        Self {
+            folder: folder.into(),
+            device,
+            network: NetworkProfile::default(),
+            clear_text: ClearText::Refused,
+            host_state: HostState::Focused,
+            restore_window: policy::RESTORE_WINDOW,
+            cover_until_validated_after: None,
+            boot_id: None,
+        }
+    }
+}

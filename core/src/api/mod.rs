@@ -1,0 +1,72 @@
+//! The public surface, a file per topic. Everything here is a thin layer over the engine.
+//!
+//! No call blocks its thread on the network or the key store. What a call has begun is finished even if its caller goes
+//! away: once the server has acted, the result is stored.
+
+mod accounts;
+mod admin;
+mod config;
+mod lifecycle;
+pub mod message;
+mod notices;
+mod requests;
+mod sessions;
+mod sign_in;
+mod snapshot;
+
+pub use admin::{Confirmation, UserQuery, UserSummary};
+pub use config::Config;
+pub use notices::{Notice, NoticeId, NoticeKind, Obligation, ObligationId};
+pub use requests::{Method, Request, Response};
+pub use sessions::ActiveSession;
+pub use sign_in::{ServerInfo, SignIn};
+pub use snapshot::{Changes, Link, Revision, Shows, Snapshot, Standing};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::keystore::KeyStore;
+use std::sync::Arc;
+
+/// The core. Cheap to clone; every clone is the same core, and the last one to be dropped closes it.
+#[derive(Clone)]
+pub struct Steadfast {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    engine: Arc<Engine>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.engine.abandon();
+    }
+}
+
+impl std::fmt::Debug for Steadfast {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Steadfast")
+    }
+}
+
+impl Steadfast {
+    /// Opens the vault and starts to look after its accounts. Touches neither network nor key store before it returns;
+    /// afterwards every account that is signed in is validated and connected, unless the app is suspended.
+    ///
+    /// # Errors
+    /// [`Error::StoreNewer`] if a newer version wrote the vault; [`Error::DiskFull`] and [`Error::StoreUnavailable`] if it
+    /// cannot be opened now; [`Error::InvalidArgument`] if the configuration cannot be used.
+    pub fn open(config: Config, key_store: Arc<dyn KeyStore>) -> Result<Self, Error> {
+        Ok(Self { owner: Arc::new(Owner { engine: Engine::open(config, key_store)? }) })
+    }
+
+    /// Closes the core: sockets end, the vault is closed. Returns within about a second. Calls afterwards give
+    /// [`Error::Closed`].
+    pub async fn close(&self) {
+        self.engine().close().await;
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.owner.engine
+    }
+}

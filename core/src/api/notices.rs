@@ -1,0 +1,60 @@
+//! What the user is to be told, and what the app owes. Both are durable and kept until the app acknowledges them.
+
+use crate::api::message::{self, Message};
+use crate::session::{AccountId, Reason, UnixMillis};
+
+/// A notice's number; never used again for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NoticeId(pub i64);
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoticeKind {
+    /// The session has ended. One end is told once.
+    SessionEnded,
+    /// The end was wrong: the user may continue without a password.
+    MayContinue,
+    /// The session is about to expire, or may have expired.
+    AboutToExpire,
+}
+
+/// Something the user is to be told, once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number, to acknowledge it.
+    pub id: NoticeId,
+    /// Whom it is about.
+    pub account: AccountId,
+    /// What it is about.
+    pub kind: NoticeKind,
+    /// Since when, in wall-clock time.
+    pub created_at: UnixMillis,
+}
+
+impl Notice {
+    /// The text of the operating system's notification.
+    pub fn message(&self) -> Message {
+        match self.kind {
+            NoticeKind::SessionEnded | NoticeKind::AboutToExpire => message::SESSION_EXPIRED_NOTIFICATION,
+            NoticeKind::MayContinue => message::MAY_CONTINUE,
+        }
+    }
+}
+
+/// An obligation's number; never used again for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObligationId(pub i64);
+
+/// Work that the app owes and acknowledges when it is done: erase what it stored of this account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obligation {
+    /// Its number, to acknowledge it.
+    pub id: ObligationId,
+    /// Whose data is to be erased.
+    pub account: AccountId,
+    /// Why the account's session ended, if it did.
+    pub reason: Option<Reason>,
+    /// Since when, in wall-clock time.
+    pub created_at: UnixMillis,
+}

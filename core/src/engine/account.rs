@@ -1,0 +1,36 @@
+//! What the engine holds of one account: the way to its server, its events, its token, and the way to its worker.
+
+use crate::engine::events::EventQueue;
+use crate::engine::token::TokenCache;
+use crate::engine::worker::Message;
+use crate::server::Rest;
+use crate::session::{AccountId, Event};
+use tokio::sync::mpsc;
+
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) user_id: String,
+    pub(crate) rest: Rest,
+    pub(crate) events: EventQueue,
+    pub(crate) tokens: TokenCache,
+    messages: mpsc::UnboundedSender<Message>,
+}
+
+impl Account {
+    /// Also gives the receiving end, for the worker.
+    pub(crate) fn new(id: AccountId, user_id: String, rest: Rest) -> (Self, mpsc::UnboundedReceiver<Message>) {
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let account =
+            Self { id, user_id, rest, events: EventQueue::new(), tokens: TokenCache::default(), messages };
+        (account, inbox)
+    }
+
+    /// Hands a message to the worker. A worker that is gone takes none; its account's state no longer changes.
+    pub(crate) fn send(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+
+    pub(crate) fn event(&self, event: Event) {
+        self.send(Message::Event(event));
+    }
+}

@@ -1,0 +1,74 @@
+//! A named thread that owns one thing and does one job at a time with it: the vault, or the key store.
+//!
+//! Both block (on the disk, on a system service), so neither belongs on the runtime; and both must see their jobs one after
+//! the other. A job that its caller no longer waits for is still done: what was begun is finished.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use tokio::sync::oneshot;
+
+type Job<T> = Box<dyn FnOnce(&mut T) + Send>;
+
+/// The thread is gone, because the core was closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeskClosed;
+
+/// A thread with one owner's worth of jobs. Dropping it lets the jobs that were already handed in finish.
+pub(crate) struct Desk<T> {
+    jobs: mpsc::Sender<Job<T>>,
+}
+
+impl<T> Clone for Desk<T> {
+    fn clone(&self) -> Self {
+        Self { jobs: self.jobs.clone() }
+    }
+}
+
+impl<T: Send + 'static> Desk<T> {
+    /// Starts the thread. It ends when the last clone of the desk is dropped and the jobs are done.
+    pub(crate) fn start(name: &str, mut owned: T) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, inbox) = mpsc::channel::<Job<T>>();
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while let Ok(job) = inbox.recv() {
+                job(&mut owned);
+            }
+        })?;
+        Ok((Self { jobs }, thread))
+    }
+
+    /// Hands in a job now, and returns what waits for its result.
+    pub(crate) fn hand_in<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut T) -> R + Send + 'static,
+    ) -> impl Future<Output = Result<R, DeskClosed>> + Send + use<T, R> {
+        let (done, result) = oneshot::channel();
+        let sent = self.jobs.send(Box::new(move |owned| {
+            // Nobody waiting is no reason to leave the job undone.
+            let _ = done.send(job(owned));
+        }));
+        async move {
+            sent.map_err(|_| DeskClosed)?;
+            result.await.map_err(|_| DeskClosed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_that_nobody_waits_for_is_still_done() {
+        let (desk, _thread) = Desk::start("desk", Vec::new()).unwrap();
+        drop(desk.hand_in(|list| list.push(1)));
+        assert_eq!(desk.hand_in(|list| list.clone()).await, Ok(vec![1]));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_closes_the_desk_instead_of_hanging_its_callers() {
+        let (desk, _thread) = Desk::start("desk", ()).unwrap();
+        let panicked = desk.hand_in(|()| panic!("a job of this test"));
+        assert_eq!(panicked.await, Err(DeskClosed));
+        assert_eq!(desk.hand_in(|()| ()).await, Err(DeskClosed));
+    }
+}

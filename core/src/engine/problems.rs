@@ -1,0 +1,111 @@
+//! From what a layer below met to what the app is told. One place, so that the same trouble always has the same code.
+
+use crate::error::Error;
+use crate::pace;
+use crate::server::{
+    AddressError, Answer, Outcome, ProbeError, Refusal, Reply, TlsProfileError, TlsReason, TransportError,
+    TransportErrorKind,
+};
+use crate::vault::VaultError;
+use std::time::Duration;
+
+pub(crate) fn address(error: AddressError) -> Error {
+    Error::InvalidAddress {
+        reason: match error {
+            AddressError::Empty => "it is empty",
+            AddressError::TooLong => "it is too long",
+            AddressError::ForbiddenCharacter => "it holds a character that no address has",
+            AddressError::UnknownScheme => "its scheme is not https",
+            AddressError::ClearTextRefused => "it asks for a connection without TLS",
+            AddressError::HoldsUser => "it holds a user name",
+            AddressError::HoldsQuery => "it holds a query or a fragment",
+            AddressError::NoHost => "it has no host",
+            AddressError::InvalidHost => "its host is not valid",
+            AddressError::InvalidPort => "its port is not valid",
+        },
+    }
+}
+
+pub(crate) fn tls_profile(_: TlsProfileError) -> Error {
+    Error::InvalidArgument { argument: "network" }
+}
+
+fn tls(reason: TlsReason) -> Error {
+    Error::InsecureConnection {
+        reason: match reason {
+            TlsReason::UnknownIssuer => "unknown issuer",
+            TlsReason::WrongName => "wrong name",
+            TlsReason::Expired => "expired",
+            TlsReason::NotValidYet => "not valid yet",
+            TlsReason::Revoked => "revoked",
+            TlsReason::BadCertificate => "bad certificate",
+            TlsReason::Incompatible => "no common version",
+            TlsReason::RefusedByServer => "refused by the server",
+            TlsReason::NotTls => "not TLS",
+            TlsReason::Other => "other",
+        },
+    }
+}
+
+pub(crate) fn transport(error: TransportError) -> Error {
+    match error.kind {
+        TransportErrorKind::Offline | TransportErrorKind::Refused | TransportErrorKind::Reset => Error::Offline,
+        TransportErrorKind::Dns => Error::UnknownHost,
+        TransportErrorKind::Timeout => Error::Timeout,
+        TransportErrorKind::Tls(reason) => tls(reason),
+        TransportErrorKind::TooLarge => Error::TooLarge { limit: crate::policy::REQUEST_BODY_LIMIT },
+        TransportErrorKind::Protocol => Error::Intercepted,
+        TransportErrorKind::InvalidRequest => Error::InvalidArgument { argument: "request" },
+        TransportErrorKind::Other => Error::Offline,
+    }
+}
+
+pub(crate) fn probe(error: ProbeError) -> Error {
+    match error {
+        ProbeError::Offline => Error::Offline,
+        ProbeError::UnknownHost => Error::UnknownHost,
+        ProbeError::Tls(reason) => tls(reason),
+        ProbeError::NotMattermost => Error::NotMattermost,
+        ProbeError::TooOld { .. } => Error::ServerTooOld,
+        ProbeError::Moved { to } => Error::Moved { to: to.as_str().to_owned() },
+        ProbeError::Portal => Error::Intercepted,
+        ProbeError::PreAuthenticationNeeded => Error::PreAuthenticationNeeded,
+        ProbeError::Unavailable { status: 429, retry_after } => rate_limited(retry_after),
+        ProbeError::Unavailable { .. } => Error::ServerProblem,
+        ProbeError::NoAnswer(error) => transport(error),
+    }
+}
+
+pub(crate) fn rate_limited(retry_after: Option<Duration>) -> Error {
+    Error::RateLimited { retry_after: pace::clamp_retry_after(retry_after.unwrap_or(Duration::from_secs(1))) }
+}
+
+pub(crate) fn vault(error: VaultError) -> Error {
+    match error {
+        VaultError::DiskFull => Error::DiskFull,
+        VaultError::NewerSchema { found, known } => Error::StoreNewer { found, known },
+        VaultError::Closed => Error::Suspended,
+        _ => Error::StoreUnavailable,
+    }
+}
+
+/// What an answer that was not what was asked for means, where nothing more special is known.
+pub(crate) fn unwanted(reply: &Reply, refusal: Option<Refusal>) -> Error {
+    match (reply.status, refusal) {
+        (403, Some(refusal)) if refusal.id == "api.context.mfa_required.app_error" => Error::MfaEnrolmentRequired,
+        (403, Some(refusal)) if refusal.id == "api.context.permissions.app_error" => Error::Forbidden,
+        (status, Some(refusal)) if status < 500 => Error::Refused { status, id: Some(refusal.id) },
+        (429, None) => rate_limited(reply.retry_after),
+        (500.., _) => Error::ServerProblem,
+        _ => Error::Intercepted,
+    }
+}
+
+/// The value of an answer, or what its absence means.
+pub(crate) fn value<T>(answer: Answer<T>) -> Result<T, Error> {
+    match answer.outcome {
+        Outcome::Done(value) => Ok(value),
+        Outcome::Refused(refusal) => Err(unwanted(&answer.reply, Some(refusal))),
+        Outcome::Unreadable => Err(unwanted(&answer.reply, None)),
+    }
+}

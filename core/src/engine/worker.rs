@@ -1,0 +1,326 @@
+//! One worker per account: it owns the machine's state, feeds it everything that happens, and carries out what it asks for.
+//!
+//! Everything that can take long (the network, the key store) runs as a task of its own and comes back as a message; only the
+//! vault is awaited in place, because an effect that stores something must be on disk before the next one is carried out.
+
+use crate::api::Standing as PublicStanding;
+use crate::engine::account::Account;
+use crate::engine::link::Sockets;
+use crate::engine::questions::{Questions, Returned};
+use crate::engine::{Engine, Failure};
+use crate::server::socket::SocketEvent as WireEvent;
+use crate::session::{
+    BootMillis, Effect, Event, Hint, HostState, NetworkPath, Reason, SocketEnd, SocketEvent, SocketId, State,
+    StandingView, Ticket, TokenFate, step,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// No wait of the worker is longer than this: the runtime's timers stand still while the device sleeps, so after a wake the
+/// time is looked at again soon.
+const LONGEST_NAP: Duration = Duration::from_secs(5);
+
+/// What a worker is told from outside.
+pub(crate) enum Message {
+    /// Something happened.
+    Event(Event),
+    /// The user wants to know for certain; answered when a validation has come to its end.
+    Verify(oneshot::Sender<()>),
+    /// One of the app's requests got a 401; answered when the validation that it causes, if any, has come to its end.
+    Request401 { path: String, done: oneshot::Sender<()> },
+    /// Sign out; answered when it is stored, or when it could not be.
+    SignOut(oneshot::Sender<Result<(), Failure>>),
+    /// The host's state changed; answered when the machine has done what follows.
+    Host(HostState, oneshot::Sender<()>),
+    /// A question came back.
+    Returned { ticket: Ticket, returned: Returned },
+    /// The key store did or did not give the key.
+    Key(Event),
+    /// Something happened on a socket.
+    Wire { socket: SocketId, event: WireEvent },
+    /// A dial came to its end.
+    Dialled { socket: SocketId, outcome: crate::engine::link::Dialled },
+    /// The account is gone, or the core is closing.
+    Stop(oneshot::Sender<()>),
+}
+
+struct Waiter {
+    verdicts: u64,
+    done: oneshot::Sender<()>,
+}
+
+pub(crate) struct Worker {
+    engine: Arc<Engine>,
+    account: Arc<Account>,
+    state: State,
+    questions: Questions,
+    sockets: Sockets,
+    waiters: Vec<Waiter>,
+    signing_out: Vec<oneshot::Sender<Result<(), Failure>>>,
+}
+
+impl Worker {
+    /// Starts the worker's task on the engine's runtime.
+    pub(crate) fn start(
+        engine: &Arc<Engine>,
+        account: Arc<Account>,
+        state: State,
+        inbox: mpsc::UnboundedReceiver<Message>,
+    ) {
+        let worker = Self {
+            questions: Questions::new(engine.clone(), account.clone()),
+            sockets: Sockets::new(engine.clone(), account.clone()),
+            engine: engine.clone(),
+            account,
+            state,
+            waiters: Vec::new(),
+            signing_out: Vec::new(),
+        };
+        engine.spawn(worker.run(inbox));
+    }
+
+    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+        self.feed(Event::Opened).await;
+        loop {
+            let nap = self.next_nap();
+            let message = match nap {
+                Some(nap) => match tokio::time::timeout(nap, inbox.recv()).await {
+                    Ok(message) => message,
+                    Err(_) => {
+                        self.fire_timers().await;
+                        continue;
+                    }
+                },
+                None => inbox.recv().await,
+            };
+            match message {
+                Some(Message::Stop(done)) => {
+                    self.sockets.close();
+                    let _ = done.send(());
+                    return;
+                }
+                Some(message) => self.take(message).await,
+                None => return,
+            }
+            self.fire_timers().await;
+        }
+    }
+
+    async fn take(&mut self, message: Message) {
+        match message {
+            Message::Event(event) | Message::Key(event) => self.feed(event).await,
+            Message::Verify(done) => {
+                self.waiters.push(Waiter { verdicts: self.state.verdicts(), done });
+                self.feed(Event::VerifyRequested).await;
+            }
+            Message::Request401 { path, done } => {
+                self.waiters.push(Waiter { verdicts: self.state.verdicts(), done });
+                self.feed(Event::Hint(Hint::Request401 { path })).await;
+            }
+            Message::SignOut(done) => {
+                self.signing_out.push(done);
+                self.feed(Event::SignedOut).await;
+            }
+            Message::Host(host, done) => {
+                self.feed(Event::HostChanged(host)).await;
+                let _ = done.send(());
+            }
+            Message::Returned { ticket, returned } => {
+                let answer = self.questions.judge(returned, self.state.epoch()).await;
+                self.feed(Event::Answered { ticket, answer }).await;
+            }
+            Message::Dialled { socket, outcome } => {
+                if let Some(event) = self.sockets.dialled(socket, outcome) {
+                    self.feed(Event::Socket { socket, event }).await;
+                }
+            }
+            Message::Wire { socket, event } => self.wire(socket, event).await,
+            Message::Stop(_) => {}
+        }
+    }
+
+    /// Turns what a socket brought into what the machine knows, and the app's events into the queue.
+    async fn wire(&mut self, socket: SocketId, event: WireEvent) {
+        if self.state.socket() != Some(socket) {
+            return;
+        }
+        let waiting_for_pong = self.sockets.ping_is_unanswered();
+        for event in self.sockets.arrived(event, self.state.cover()) {
+            let needless = event == SocketEvent::BytesArrived && !waiting_for_pong;
+            if !needless {
+                let over = matches!(event, SocketEvent::Ended(_));
+                self.feed(Event::Socket { socket, event }).await;
+                if over {
+                    break;
+                }
+            }
+        }
+        self.publish().await;
+    }
+
+    fn next_nap(&self) -> Option<Duration> {
+        let due = self.state.timers().values().min().copied()?;
+        let now = self.engine.times.boot();
+        Some(due.since(now).min(LONGEST_NAP))
+    }
+
+    async fn fire_timers(&mut self) {
+        let now: BootMillis = self.engine.times.boot();
+        let due: Vec<_> =
+            self.state.timers().iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
+        for timer in due {
+            // An earlier one of this round may have stopped or moved it.
+            if self.state.timers().get(&timer).is_some_and(|at| *at <= now) {
+                self.feed(Event::TimerFired(timer)).await;
+            }
+        }
+    }
+
+    /// One event, and everything that follows from it at once.
+    async fn feed(&mut self, first: Event) {
+        let mut events = VecDeque::from([first]);
+        while let Some(event) = events.pop_front() {
+            let name = event.name();
+            let before = self.state.standing().name();
+            let (state, effects) = step(&self.state, event, self.engine.times.now());
+            self.state = state;
+            tracing::debug!(
+                account = self.account.id.0,
+                event = name,
+                before,
+                after = self.state.standing().name(),
+                link = self.state.link().name(),
+                "step"
+            );
+            for effect in effects {
+                tracing::trace!(account = self.account.id.0, effect = effect.name(), "effect");
+                if let Some(follow_up) = self.carry_out(effect).await {
+                    events.push_back(follow_up);
+                }
+            }
+        }
+        self.answer_waiters();
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Ask { ticket, epoch, question } => self.questions.ask(ticket, epoch, question),
+            Effect::Withdraw { ticket } => self.questions.withdraw(ticket),
+            Effect::StoreStanding { ticket, epoch, stored } => {
+                let stored = self.engine.store_standing(self.account.id, epoch, stored).await;
+                self.publish().await;
+                return Some(match stored {
+                    Ok(()) => Event::Stored { ticket },
+                    Err(_) => Event::StoreFailed { ticket },
+                });
+            }
+            Effect::CommitEnd { ticket, epoch, reason, notice, token, stored } => {
+                let ended = match token {
+                    TokenFate::Owe => self.engine.commit_sign_out(self.account.id, epoch, stored).await,
+                    TokenFate::Keep | TokenFate::Destroy => {
+                        self.engine.commit_end(self.account.id, epoch, reason, notice, token, stored).await
+                    }
+                };
+                return Some(self.committed(ticket, reason, ended));
+            }
+            Effect::CommitMayContinue { ticket, epoch, stored } => {
+                let outcome = self.engine.commit_may_continue(self.account.id, epoch, stored).await;
+                return Some(commit_event(ticket, outcome));
+            }
+            Effect::CommitContinue { ticket, epoch, stored } => {
+                let outcome = self.engine.commit_continue(self.account.id, epoch, stored).await;
+                return Some(commit_event(ticket, outcome));
+            }
+            Effect::DestroyToken { ticket, epoch, stored } => {
+                self.account.tokens.forget().await;
+                let outcome = self.engine.destroy_token(self.account.id, epoch, stored).await;
+                return Some(commit_event(ticket, outcome));
+            }
+            Effect::ReadKey => self.questions.read_key(),
+            // The machine's own table of timers is what the loop looks at.
+            Effect::StartTimer { .. } | Effect::StopTimer { .. } => {}
+            Effect::Dial { socket, epoch, resume } => self.sockets.dial(socket, epoch, resume),
+            Effect::CloseSocket { socket } => self.sockets.close_one(socket),
+            Effect::SendPing { socket } => {
+                if !self.sockets.ping(socket) {
+                    return Some(Event::Socket { socket, event: SocketEvent::Ended(SocketEnd::NetworkError) });
+                }
+            }
+            Effect::DropPooledConnections => self.account.rest.drop_connections(),
+            Effect::Publish => self.publish().await,
+        }
+        None
+    }
+
+    fn committed(&mut self, ticket: Ticket, reason: Reason, outcome: Result<Committed, Failure>) -> Event {
+        match (&outcome, reason) {
+            (Ok(_), Reason::SignedOut) => {
+                for waiter in self.signing_out.drain(..) {
+                    let _ = waiter.send(Ok(()));
+                }
+            }
+            (Err(failure), Reason::SignedOut) => {
+                for waiter in self.signing_out.drain(..) {
+                    let _ = waiter.send(Err(failure.clone()));
+                }
+            }
+            _ => {}
+        }
+        commit_event(ticket, outcome)
+    }
+
+    async fn publish(&self) {
+        self.engine.publish(self.account.id, &self.state.view(), self.engine.times.now()).await;
+    }
+
+    /// Answers those whose validation has come to its end. A look that is still being taken is not an end.
+    fn answer_waiters(&mut self) {
+        let view = self.state.view();
+        if let StandingView::Ended { .. } = view.standing {
+            for waiter in self.signing_out.drain(..) {
+                let _ = waiter.send(Ok(()));
+            }
+        }
+        let over = matches!(view.standing, StandingView::Ended { .. });
+        let looking = view.standing == StandingView::Suspect || self.state.is_asking() || self.state.is_ending();
+        let verdicts = self.state.verdicts();
+        let (answered, waiting) = std::mem::take(&mut self.waiters)
+            .into_iter()
+            .partition(|waiter| over || (!looking && verdicts > waiter.verdicts));
+        self.waiters = waiting;
+        for waiter in answered {
+            let _ = waiter.done.send(());
+        }
+    }
+}
+
+/// What a transaction that compares the epoch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// It is on disk, under this epoch.
+    Under(crate::session::Epoch),
+    /// Another epoch was current; nothing was changed.
+    Stale,
+}
+
+fn commit_event(ticket: Ticket, outcome: Result<Committed, Failure>) -> Event {
+    match outcome {
+        Ok(Committed::Under(epoch)) => Event::Committed { ticket, epoch },
+        Ok(Committed::Stale) => Event::CommitStale { ticket },
+        Err(_) => Event::CommitFailed { ticket },
+    }
+}
+
+/// The public standing of a view.
+pub(crate) fn public_standing(view: StandingView) -> (PublicStanding, Option<Reason>) {
+    match view {
+        StandingView::Active => (PublicStanding::Active, None),
+        StandingView::Suspect => (PublicStanding::Suspect, None),
+        StandingView::Ended { reason, .. } => (PublicStanding::Ended, Some(reason)),
+        StandingView::NeedsMfa => (PublicStanding::NeedsMfa, None),
+        StandingView::Locked => (PublicStanding::Locked, None),
+        StandingView::Unverifiable => (PublicStanding::Unverifiable, None),
+    }
+}

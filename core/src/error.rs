@@ -1,0 +1,315 @@
+//! The one public error. Its variant tells the app how to react; its code is stable and may be logged and looked up.
+//!
+//! No variant carries a secret, a URL with a query, or a server's message: those can hold tokens.
+
+use std::time::Duration;
+
+/// What an app does about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reaction {
+    /// The call was wrong: correct the input.
+    CorrectInput,
+    /// Tell the user; what they typed or asked for was refused.
+    TellUser,
+    /// Try again later; nothing was lost.
+    TryLater,
+    /// Offer sign-in.
+    SignIn,
+    /// Wait until the device is unlocked or the core resumed.
+    Wait,
+}
+
+/// Everything that can go wrong in an operation of the core.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The server address cannot be used. `reason` says what is wrong with it.
+    #[error("the server address is not valid: {reason}")]
+    InvalidAddress {
+        /// What is wrong, in words for a developer.
+        reason: &'static str,
+    },
+    /// An argument is out of its range. `argument` names it.
+    #[error("the argument {argument} is not valid")]
+    InvalidArgument {
+        /// Name of the argument.
+        argument: &'static str,
+    },
+    /// A request's path leads off the account's own server.
+    #[error("the request leads off the account's server")]
+    ForeignOrigin,
+    /// A body is larger than the limit.
+    #[error("larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// There is no account of that id.
+    #[error("no such account")]
+    NoSuchAccount,
+    /// There is no session of that id any more, or it never was one of this user's.
+    #[error("no such session")]
+    NoSuchSession,
+    /// A confirmation was used already, is too old, or belongs to an older session.
+    #[error("the confirmation is no longer valid")]
+    ConfirmationExpired,
+
+    /// User name or password is wrong. The server does not say which.
+    #[error("user name or password is wrong")]
+    InvalidCredentials,
+    /// The password field is empty.
+    #[error("the password is empty")]
+    BlankPassword,
+    /// The password was right; the account also needs a one-time code.
+    #[error("a one-time code is needed")]
+    MfaCodeRequired,
+    /// The one-time code is wrong or was used before.
+    #[error("the one-time code is wrong")]
+    MfaCodeWrong,
+    /// The user's account was deactivated.
+    #[error("the user is deactivated")]
+    Deactivated,
+    /// Too many failed attempts; the user's account is locked.
+    #[error("the user is locked out")]
+    LockedOut,
+    /// The user's e-mail address is not verified.
+    #[error("the e-mail address is not verified")]
+    EmailNotVerified,
+    /// Users of this kind (bots, remote users) cannot sign in.
+    #[error("this kind of user cannot sign in")]
+    SignInForbidden,
+    /// The server demands multi-factor authentication, and the user has not set it up.
+    #[error("multi-factor authentication must be set up first")]
+    MfaEnrolmentRequired,
+    /// The user may not do this.
+    #[error("not permitted")]
+    Forbidden,
+
+    /// The session ended: sign-in is needed.
+    #[error("the session has ended")]
+    SessionEnded,
+    /// The account is known, but nobody is signed in to it.
+    #[error("not signed in")]
+    NotSignedIn,
+    /// The session could not be verified for too long; sign-in is offered.
+    #[error("the session could not be verified")]
+    Unverifiable,
+
+    /// No way to the server.
+    #[error("the server cannot be reached")]
+    Offline,
+    /// The server's name cannot be resolved: mistyped, or the network is not up yet.
+    #[error("the server's name cannot be resolved")]
+    UnknownHost,
+    /// The server did not answer in time.
+    #[error("the server did not answer in time")]
+    Timeout,
+    /// No trusted connection: the certificate is not trusted, expired, or of another name; or TLS itself failed.
+    #[error("no secure connection: {reason}")]
+    InsecureConnection {
+        /// What TLS objected to, in words for a developer.
+        reason: &'static str,
+    },
+    /// A captive portal or another box in between answers in the server's place.
+    #[error("something between the device and the server answers in its place")]
+    Intercepted,
+    /// The address answers, but not as a Mattermost server does.
+    #[error("not a Mattermost server")]
+    NotMattermost,
+    /// The server sends its visitors to another address. Offer it to the user; it is never followed.
+    #[error("the server has another address")]
+    Moved {
+        /// Where to.
+        to: String,
+    },
+    /// A proxy in front of the server wants a secret of its own.
+    #[error("a proxy in front of the server wants a secret of its own")]
+    PreAuthenticationNeeded,
+    /// The server is older than the oldest version that the core speaks with.
+    #[error("the server is too old")]
+    ServerTooOld,
+    /// The server has a problem of its own, for example with its database. A sign-in refused in that state says nothing
+    /// about the password.
+    #[error("the server has a problem")]
+    ServerProblem,
+    /// Too many requests. Try again after the given time.
+    #[error("too many requests")]
+    RateLimited {
+        /// How long to wait, as the server asked, at most 5 minutes.
+        retry_after: Duration,
+    },
+    /// The server refused the request for a reason of its own. `id` is the server's stable error id, if it sent one.
+    #[error("refused by the server with status {status}")]
+    Refused {
+        /// HTTP status, 400–599.
+        status: u16,
+        /// The server's error id, such as `api.post.create_post.root_id.app_error`.
+        id: Option<String>,
+    },
+
+    /// The key store cannot be read now, for example before the first unlock. Nothing is lost.
+    #[error("the key store is not available now")]
+    KeyStoreUnavailable,
+    /// The store is closed, because the app is suspended.
+    #[error("suspended")]
+    Suspended,
+    /// The disk is full.
+    #[error("the disk is full")]
+    DiskFull,
+    /// The store cannot be read or written now.
+    #[error("the store is not available now")]
+    StoreUnavailable,
+    /// The store was written by a newer version of the core. It was left untouched.
+    #[error("the store was written by a newer version (schema {found}, known up to {known})")]
+    StoreNewer {
+        /// Schema version of the file.
+        found: i64,
+        /// Newest schema version this core knows.
+        known: i64,
+    },
+    /// The core was closed.
+    #[error("closed")]
+    Closed,
+}
+
+impl Error {
+    /// The stable code: lower case with underscores. A code never changes its meaning; new ones may come.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidAddress { .. } => "invalid_address",
+            Self::InvalidArgument { .. } => "invalid_argument",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::TooLarge { .. } => "too_large",
+            Self::NoSuchAccount => "no_such_account",
+            Self::NoSuchSession => "no_such_session",
+            Self::ConfirmationExpired => "confirmation_expired",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::BlankPassword => "blank_password",
+            Self::MfaCodeRequired => "mfa_code_required",
+            Self::MfaCodeWrong => "mfa_code_wrong",
+            Self::Deactivated => "deactivated",
+            Self::LockedOut => "locked_out",
+            Self::EmailNotVerified => "email_not_verified",
+            Self::SignInForbidden => "sign_in_forbidden",
+            Self::MfaEnrolmentRequired => "mfa_enrolment_required",
+            Self::Forbidden => "forbidden",
+            Self::SessionEnded => "session_ended",
+            Self::NotSignedIn => "not_signed_in",
+            Self::Unverifiable => "unverifiable",
+            Self::Offline => "offline",
+            Self::UnknownHost => "unknown_host",
+            Self::Timeout => "timeout",
+            Self::Moved { .. } => "moved",
+            Self::PreAuthenticationNeeded => "pre_authentication_needed",
+            Self::InsecureConnection { .. } => "insecure_connection",
+            Self::Intercepted => "intercepted",
+            Self::NotMattermost => "not_mattermost",
+            Self::ServerTooOld => "server_too_old",
+            Self::ServerProblem => "server_problem",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Refused { .. } => "refused",
+            Self::KeyStoreUnavailable => "key_store_unavailable",
+            Self::Suspended => "suspended",
+            Self::DiskFull => "disk_full",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::StoreNewer { .. } => "store_newer",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What the app does about it.
+    pub fn reaction(&self) -> Reaction {
+        match self {
+            Self::InvalidAddress { .. }
+            | Self::InvalidArgument { .. }
+            | Self::ForeignOrigin
+            | Self::TooLarge { .. }
+            | Self::NoSuchAccount
+            | Self::NoSuchSession
+            | Self::ConfirmationExpired
+            | Self::Closed => Reaction::CorrectInput,
+            Self::InvalidCredentials
+            | Self::BlankPassword
+            | Self::MfaCodeRequired
+            | Self::MfaCodeWrong
+            | Self::Deactivated
+            | Self::LockedOut
+            | Self::EmailNotVerified
+            | Self::SignInForbidden
+            | Self::MfaEnrolmentRequired
+            | Self::Forbidden
+            | Self::InsecureConnection { .. }
+            | Self::NotMattermost
+            | Self::Moved { .. }
+            | Self::PreAuthenticationNeeded
+            | Self::ServerTooOld
+            | Self::StoreNewer { .. }
+            | Self::DiskFull => Reaction::TellUser,
+            Self::Refused { status, .. } if *status < 500 => Reaction::TellUser,
+            Self::SessionEnded | Self::NotSignedIn | Self::Unverifiable => Reaction::SignIn,
+            Self::Offline
+            | Self::UnknownHost
+            | Self::Timeout
+            | Self::Intercepted
+            | Self::ServerProblem
+            | Self::RateLimited { .. }
+            | Self::Refused { .. }
+            | Self::StoreUnavailable => Reaction::TryLater,
+            Self::KeyStoreUnavailable | Self::Suspended => Reaction::Wait,
+        }
+    }
+
+    /// Whether the same call may succeed later without the user doing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.reaction(), Reaction::TryLater | Reaction::Wait)
+    }
+
+    /// Whether only a sign-in helps.
+    pub fn requires_sign_in(&self) -> bool {
+        self.reaction() == Reaction::SignIn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lost_sessions_require_sign_in() {
+        for error in [Error::SessionEnded, Error::NotSignedIn, Error::Unverifiable] {
+            assert!(error.requires_sign_in() && !error.is_retryable(), "{error}");
+        }
+        for error in [
+            Error::Offline,
+            Error::KeyStoreUnavailable,
+            Error::ServerProblem,
+            Error::Refused {
+                status: 502,
+                id: None,
+            },
+        ] {
+            assert!(!error.requires_sign_in() && error.is_retryable(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_and_a_failing_server_is_retried() {
+        assert_eq!(
+            Error::Refused {
+                status: 404,
+                id: None
+            }
+            .reaction(),
+            Reaction::TellUser
+        );
+        assert_eq!(
+            Error::Refused {
+                status: 500,
+                id: None
+            }
+            .reaction(),
+            Reaction::TryLater
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! The first look at a server: is it Mattermost, how old is it, and how may people sign in. Sends no credential.
+
+use std::time::Duration;
+
+use super::address::{ClearText, ServerAddress};
+use super::dialler::Dialler;
+use super::rest::{Outcome, Reply, Rest};
+use super::transport::{TlsReason, TransportError, TransportErrorKind};
+use super::wire::ClientConfig;
+
+/// Oldest server that is spoken to. Older ones are of a time before anything here was seen to hold.
+const OLDEST_SERVER: (u32, u32) = (5, 16);
+
+/// The path that is asked, below the address.
+const CONFIG_PATH: &str = "/api/v4/config/client";
+
+/// How a server lets people sign in, from its client configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignInMethods {
+    /// Password with an e-mail address.
+    pub email: bool,
+    /// Password with a user name.
+    pub username: bool,
+    /// Password of an LDAP directory.
+    pub ldap: bool,
+    /// Web page of a SAML provider.
+    pub saml: bool,
+    /// Web page of GitLab.
+    pub gitlab: bool,
+    /// Web page of Google.
+    pub google: bool,
+    /// Web page of Microsoft Office 365.
+    pub office365: bool,
+    /// Web page of an OpenID Connect provider.
+    pub openid: bool,
+}
+
+/// What a server tells a stranger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// In canonical form.
+    pub address: ServerAddress,
+    /// For example `11.6.0`.
+    pub version: String,
+    /// Name that its administrators gave it; may be empty.
+    pub site_name: String,
+    /// How people may sign in.
+    pub methods: SignInMethods,
+    /// Whether users may have multi-factor authentication.
+    pub mfa_offered: bool,
+    /// Whether they must.
+    pub mfa_enforced: bool,
+    /// Id of the installation; empty where it is not told.
+    pub diagnostic_id: String,
+    /// How many keys the limited configuration has.
+    pub config_keys: usize,
+}
+
+/// Why a server cannot be used, or not now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// The device has no network.
+    #[error("the device is offline")]
+    Offline,
+    /// The name could not be resolved: mistyped, or the network is not up.
+    #[error("the name of the server cannot be resolved")]
+    UnknownHost,
+    /// No trustworthy TLS connection.
+    #[error("no secure connection: {0}")]
+    Tls(TlsReason),
+    /// Something answered, but not Mattermost.
+    #[error("this is not a Mattermost server")]
+    NotMattermost,
+    /// A Mattermost server that is too old.
+    #[error("the server is too old: {version}")]
+    TooOld {
+        /// Its version.
+        version: String,
+    },
+    /// It sends its visitors to another address, which may be offered to the user and is never followed.
+    #[error("the server has another address: {to}")]
+    Moved {
+        /// Where to.
+        to: ServerAddress,
+    },
+    /// A captive portal or a web gateway answered in its place.
+    #[error("something on the network answers in the server's place")]
+    Portal,
+    /// A proxy in front of it wants a secret that this profile does not have.
+    #[error("a proxy in front of the server wants its own secret")]
+    PreAuthenticationNeeded,
+    /// The server, or something before it, is overloaded or down.
+    #[error("the server is not available: {status}")]
+    Unavailable {
+        /// HTTP status.
+        status: u16,
+        /// How long to wait, if it said so.
+        retry_after: Option<Duration>,
+    },
+    /// No answer for another reason.
+    #[error(transparent)]
+    NoAnswer(TransportError),
+}
+
+impl From<TransportError> for ProbeError {
+    fn from(error: TransportError) -> Self {
+        match error.kind {
+            TransportErrorKind::Offline => Self::Offline,
+            TransportErrorKind::Dns => Self::UnknownHost,
+            TransportErrorKind::Tls(reason) => Self::Tls(reason),
+            TransportErrorKind::TooLarge | TransportErrorKind::Protocol => Self::NotMattermost,
+            _ => Self::NoAnswer(error),
+        }
+    }
+}
+
+/// Looks at a server.
+pub async fn probe_server(
+    dialler: &Dialler,
+    address: &ServerAddress,
+    user_agent: &str,
+) -> Result<Probe, ProbeError> {
+    let rest = Rest::new(address.clone(), dialler, user_agent)?;
+    let answer = rest.config(None).await?;
+    match answer.outcome {
+        Outcome::Done(config) if answer.reply.same_origin => probe(address, &config),
+        _ => Err(refused(address, &answer.reply)),
+    }
+}
+
+fn probe(address: &ServerAddress, config: &ClientConfig) -> Result<Probe, ProbeError> {
+    let version = config.get("Version").to_owned();
+    match major_minor(&version) {
+        None => return Err(ProbeError::NotMattermost),
+        Some(found) if found < OLDEST_SERVER => return Err(ProbeError::TooOld { version }),
+        Some(_) => {}
+    }
+    Ok(Probe {
+        address: address.clone(),
+        version,
+        site_name: config.get("SiteName").to_owned(),
+        methods: SignInMethods {
+            email: config.is_on("EnableSignInWithEmail"),
+            username: config.is_on("EnableSignInWithUsername"),
+            ldap: config.is_on("EnableLdap"),
+            saml: config.is_on("EnableSaml"),
+            gitlab: config.is_on("EnableSignUpWithGitLab"),
+            google: config.is_on("EnableSignUpWithGoogle"),
+            office365: config.is_on("EnableSignUpWithOffice365"),
+            openid: config.is_on("EnableSignUpWithOpenId"),
+        },
+        mfa_offered: config.is_on("EnableMultifactorAuthentication"),
+        mfa_enforced: config.is_on("EnforceMultifactorAuthentication"),
+        diagnostic_id: config.get("DiagnosticId").to_owned(),
+        config_keys: config.len(),
+    })
+}
+
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn refused(address: &ServerAddress, reply: &Reply) -> ProbeError {
+    let unavailable = ProbeError::Unavailable {
+        status: reply.status,
+        retry_after: reply.retry_after,
+    };
+    match reply.status {
+        300..=399 => {
+            moved(address, reply).map_or(ProbeError::Portal, |to| ProbeError::Moved { to })
+        }
+        403 if reply
+            .headers
+            .get("x-reject-reason")
+            .is_some_and(|reason| reason == "pre-auth") =>
+        {
+            ProbeError::PreAuthenticationNeeded
+        }
+        407 | 511 => ProbeError::Portal,
+        429 | 500..=599 => unavailable,
+        _ if reply.version_id.is_none() && is_html(reply) && reply.is_success() => {
+            ProbeError::Portal
+        }
+        _ => ProbeError::NotMattermost,
+    }
+}
+
+fn is_html(reply: &Reply) -> bool {
+    let content_type = reply.content_type.as_deref().unwrap_or_default();
+    content_type.to_ascii_lowercase().starts_with("text/html")
+}
+
+/// Where a redirect of the request leads, if it is the same request at another address.
+fn moved(address: &ServerAddress, reply: &Reply) -> Option<ServerAddress> {
+    let asked = address.rest(CONFIG_PATH).ok()?;
+    let mut target = asked.join(reply.location.as_deref()?).ok()?;
+    target.set_query(None);
+    target.set_fragment(None);
+    let base = target.as_str().strip_suffix(CONFIG_PATH)?;
+    let to = ServerAddress::parse(base, ClearText::Refused).ok()?;
+    (to != *address).then_some(to)
+}

@@ -1,0 +1,221 @@
+//! Opening: version checks, pragmas, migration, setting a damaged file aside, and finishing what a kill interrupted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+
+use super::records::{KeyName, LostAccount};
+use super::server_list::{self, ServerList};
+use super::{
+    DATABASE_FILE, Interrupted, Link, Opened, Scrub, Vault, VaultError, accounts, atomic_file,
+    checkpoint, keys, notices, obligations, outbox, reserve, schema,
+};
+use crate::policy;
+
+/// SQLite before this may lose a committed transaction when two connections write and checkpoint at once.
+const OLDEST_LIBRARY: i32 = 3_051_003;
+
+pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
+    fs::create_dir_all(folder)?;
+    let known = server_list::read(folder);
+    let (quarantined, connection, interrupted) = match attempt(folder, &known) {
+        Err(VaultError::Corrupt { .. }) => {
+            let moved = set_aside(folder)?;
+            let (connection, interrupted) = attempt(folder, &known)?;
+            (Some(moved), connection, interrupted)
+        }
+        outcome => {
+            let (connection, interrupted) = outcome?;
+            (None, connection, interrupted)
+        }
+    };
+    let lost = lost_accounts(&connection)?;
+    Ok(Opened {
+        vault: Vault {
+            folder: folder.to_owned(),
+            link: Link::Open(connection),
+        },
+        interrupted,
+        quarantined,
+        lost,
+    })
+}
+
+/// Opens the file of a vault that this process has had open before. Damage is reported, not dealt with.
+pub(super) fn reopen(folder: &Path) -> Result<(Connection, Interrupted), VaultError> {
+    attempt(folder, &server_list::read(folder))
+}
+
+fn attempt(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted), VaultError> {
+    match connect(folder, known) {
+        Err(VaultError::DiskFull) if reserve::release(folder) => connect(folder, known),
+        outcome => outcome,
+    }
+}
+
+fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted), VaultError> {
+    let found = rusqlite::version_number();
+    if found < OLDEST_LIBRARY {
+        return Err(VaultError::OldLibrary { found });
+    }
+    let path = folder.join(DATABASE_FILE);
+    if path.try_exists()? {
+        refuse_newer(&path)?;
+    } else {
+        // The log of a file that is gone must not be replayed over the one that begins now.
+        set_aside(folder)?;
+    }
+    let left_log = fs::metadata(beside(&path, "-wal")).is_ok_and(|metadata| metadata.len() > 0);
+    let mut connection = Connection::open_with_flags(
+        &path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    prepare(&connection)?;
+    schema::migrate(&mut connection)?;
+    begin(&mut connection, known)?;
+    read_all(&connection)?;
+    let orphan_keys = keys::doom_prepared(&mut connection)?;
+    let scrub = if left_log {
+        checkpoint(&connection)?
+    } else {
+        Scrub::Done
+    };
+    // The list and the reserve wait for room on the disk; the vault does not.
+    match server_list::refresh(folder, &connection) {
+        Ok(()) | Err(VaultError::DiskFull | VaultError::Files { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    reserve::restore(folder);
+    Ok((connection, Interrupted { orphan_keys, scrub }))
+}
+
+/// Looks at the version through a connection that cannot write, because even closing a writable one may change the file.
+fn refuse_newer(path: &Path) -> Result<(), VaultError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
+    let found = schema::version(&connection)?;
+    if found > schema::VERSION {
+        return Err(VaultError::NewerSchema {
+            found,
+            known: schema::VERSION,
+        });
+    }
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> Result<(), VaultError> {
+    connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
+    // Before anything is written: deleted content is overwritten with zeros (the bundled build does not set it).
+    connection.pragma_update(None, "secure_delete", "ON")?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(VaultError::Unavailable { code: 0 });
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    if cfg!(target_vendor = "apple") {
+        // On Apple systems fsync leaves the data in the drive's cache.
+        connection.pragma_update(None, "fullfsync", "ON")?;
+        connection.pragma_update(None, "checkpoint_fullfsync", "ON")?;
+    }
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // A temporary file would hold copies of rows outside the vault.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
+}
+
+/// Fills a new file: its installation id, and what the server list still knows of a file that is gone.
+fn begin(connection: &mut Connection, known: &ServerList) -> Result<(), VaultError> {
+    let begun: Option<String> = connection
+        .query_row(
+            "SELECT value FROM settings WHERE name = 'installation_id'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if begun.is_some() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for account in &known.accounts {
+        transaction.execute(
+            "INSERT OR IGNORE INTO lost_accounts (id, server_url, user_id, username) VALUES (?1, ?2, ?3, ?4)",
+            (account.id, &account.server_url, &account.user_id, &account.username),
+        )?;
+        if let Some(name) = &account.key_name {
+            keys::doom(&transaction, account.id, name)?;
+        }
+    }
+    accounts::raise_last_number(&transaction, known.last_account)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO settings (name, value) VALUES ('installation_id', ?1)",
+        [keys::random_name()?],
+    )?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Reads every row once, so that damage shows now, when there is a way to deal with it.
+fn read_all(connection: &Connection) -> Result<(), VaultError> {
+    accounts::all(connection)?;
+    notices::pending(connection)?;
+    obligations::pending(connection)?;
+    outbox::all(connection)?;
+    lost_accounts(connection)?;
+    Ok(())
+}
+
+pub(super) fn lost_accounts(connection: &Connection) -> Result<Vec<LostAccount>, VaultError> {
+    let lost = connection
+        .prepare_cached("SELECT id, server_url, user_id, username FROM lost_accounts ORDER BY id")?
+        .query_map([], |row| {
+            Ok(LostAccount {
+                id: crate::session::AccountId(row.get(0)?),
+                server_url: row.get(1)?,
+                user_id: row.get(2)?,
+                username: row.get(3)?,
+            })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(lost)
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Renames the database with its log and shared memory, over those that were set aside before. The database goes first:
+/// a kill in between leaves a log without a database, and that is never replayed.
+fn set_aside(folder: &Path) -> Result<PathBuf, VaultError> {
+    let database = folder.join(DATABASE_FILE);
+    let aside = beside(&database, ".damaged");
+    let mut moved = false;
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::rename(beside(&database, suffix), beside(&aside, suffix)) {
+            Ok(()) => moved = true,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if moved {
+        atomic_file::sync_folder_of(&database)?;
+    }
+    Ok(aside)
+}
+
+pub(super) fn key_names(connection: &Connection, query: &str) -> Result<Vec<KeyName>, VaultError> {
+    let names = connection
+        .prepare_cached(query)?
+        .query_map([], |row| Ok(KeyName(row.get(0)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(names)
+}

@@ -1,0 +1,135 @@
+//! The tables of the vault and how an older file becomes a newer one.
+//!
+//! Migrations only go forward, each in one transaction together with the version number. A step that has shipped is never
+//! edited: the files in `tests/fixtures` were written by it and must open for ever.
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations};
+
+use super::error::VaultError;
+
+/// The version that this code writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+const STEPS: &[M<'_>] = &[M::up(VERSION_1)];
+
+/// Times are milliseconds since 1970 (`_at`, `_wall`) or since the device started (`_boot`, with `_boot_id` naming the
+/// start). `standing_detail`, `payload`, `header_habits` and `network_profile` are JSON that the vault does not read.
+const VERSION_1: &str = "
+CREATE TABLE accounts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    server_url TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    username TEXT NOT NULL,
+    roles TEXT NOT NULL,
+    locale TEXT NOT NULL,
+    server_name TEXT,
+    server_version TEXT,
+    sign_in_method TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    standing TEXT NOT NULL,
+    standing_detail TEXT NOT NULL,
+    key_name TEXT,
+    sealed_token BLOB,
+    session_id TEXT,
+    csrf_hash TEXT,
+    device_id TEXT,
+    signed_in_at INTEGER NOT NULL,
+    signed_in_server_date INTEGER,
+    expires_at INTEGER,
+    validated_wall INTEGER,
+    validated_boot INTEGER,
+    validated_boot_id TEXT,
+    ended_at INTEGER,
+    restore_until_wall INTEGER,
+    restore_until_boot INTEGER,
+    restore_until_boot_id TEXT,
+    header_habits TEXT,
+    network_profile TEXT,
+    UNIQUE (server_url, user_id),
+    CHECK ((key_name IS NULL) = (sealed_token IS NULL))
+) STRICT;
+
+CREATE TABLE lost_accounts (
+    id INTEGER PRIMARY KEY,
+    server_url TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    username TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE notices (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'acknowledged', 'withdrawn')),
+    UNIQUE (account, epoch, kind)
+) STRICT;
+
+CREATE TABLE obligations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    server_url TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    blocks INTEGER,
+    created_at INTEGER NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
+    UNIQUE (account, epoch, kind)
+) STRICT;
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    server_url TEXT NOT NULL,
+    sealed_token BLOB,
+    payload TEXT NOT NULL,
+    network_profile TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_try_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE pending_keys (
+    name TEXT PRIMARY KEY,
+    account INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('prepared', 'doomed'))
+) STRICT;
+
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+";
+
+/// Brings the file to [`VERSION`].
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), VaultError> {
+    Migrations::from_slice(STEPS)
+        .to_latest(connection)
+        .map_err(|error| match error {
+            rusqlite_migration::Error::RusqliteError { err, .. } => VaultError::from(err),
+            _ => VaultError::Misuse("a migration is not valid"),
+        })
+}
+
+/// The version of the file; 0 for a new one.
+pub(super) fn version(connection: &Connection) -> Result<i64, VaultError> {
+    Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_is_valid_sql() {
+        Migrations::from_slice(STEPS).validate().unwrap();
+    }
+}

@@ -1,0 +1,309 @@
+//! The handle through which faults are switched and counts are read, at any time and from any
+//! thread. Every method is in force when it returns.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderName;
+use serde::Deserialize;
+
+use crate::{
+    faults::{Answer, AnswerScript, HttpScript, Limit, Presented, Side, Wire},
+    proxy::Fate,
+    state::{Report, SeenRequest, Shared},
+};
+
+/// Scripts one proxy. Clones are cheap and control the same proxy; they may outlive it, and then
+/// do nothing.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+impl Control {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Delays bytes by `each_way` plus up to `jitter` more, in each direction, in order. The
+    /// kernel finishes the TCP handshake at once, so a new connection's first bytes are held back
+    /// for the round trip that the handshake would have cost.
+    pub fn latency(&self, each_way: Duration, jitter: Duration) -> &Self {
+        self.shared.change_wire(|wire| {
+            wire.latency = each_way;
+            wire.jitter = jitter;
+        });
+        self
+    }
+
+    /// Accepts, but says nothing: neither old nor new connections pass a byte or an end in either
+    /// direction. What came in the meantime is passed on when the proxy thaws.
+    pub fn freeze(&self, on: bool) -> &Self {
+        self.shared.change_wire(|wire| wire.frozen = on);
+        self
+    }
+
+    /// Closes the port, so that a connect fails at once, or opens the same port again.
+    /// Connections that exist stay.
+    pub fn refuse(&self, on: bool) -> &Self {
+        if on {
+            self.shared.door.close();
+        } else {
+            self.shared.door.open();
+        }
+        self
+    }
+
+    /// Cuts every existing connection silently and for good: bytes vanish in both directions and
+    /// neither end hears a FIN or RST, whatever the other does. New connections are not touched.
+    pub fn half_open(&self) -> &Self {
+        self.shared.doom(Fate::Vanished);
+        self
+    }
+
+    /// Ends every existing connection with RST.
+    pub fn reset(&self) -> &Self {
+        self.shared.doom(Fate::Reset);
+        self
+    }
+
+    /// Accepts new connections and ends each at once with RST.
+    pub fn reset_new(&self, on: bool) -> &Self {
+        self.shared.set_resets_new(on);
+        self
+    }
+
+    /// Closes a connection with FIN once exactly so many bytes from `side` have been passed on:
+    /// counted from its first for a new connection, from now for an existing one. `None` lifts
+    /// it. Bytes are those on the client's wire, TLS included.
+    pub fn close_after(&self, side: Side, bytes: impl Into<Option<u64>>) -> &Self {
+        let limit = bytes.into().map(|bytes| Limit {
+            bytes,
+            generation: self.shared.next_limit_generation(),
+        });
+        self.shared.change_wire(|wire| match side {
+            Side::Client => wire.from_client = limit,
+            Side::Server => wire.from_server = limit,
+        });
+        self
+    }
+
+    /// Answers in the server's place, which does not hear of the request. Where several answers
+    /// match, the one added first is used until it is spent.
+    pub fn answer(&self, answer: Answer) -> &Self {
+        if !answer.is_spent() {
+            self.shared.http(|script| script.answers.push(answer));
+        }
+        self
+    }
+
+    /// Takes back every answer of [`answer`](Self::answer).
+    pub fn clear_answers(&self) -> &Self {
+        self.shared.http(|script| script.answers.clear());
+        self
+    }
+
+    /// Takes these headers out of every response of the server, in place of an earlier list. The
+    /// proxy's own answers keep theirs.
+    ///
+    /// # Panics
+    /// If a name cannot be a header.
+    pub fn strip<'a>(&self, headers: impl IntoIterator<Item = &'a str>) -> &Self {
+        let stripped = headers
+            .into_iter()
+            .map(|name| HeaderName::try_from(name).expect("a header name"))
+            .collect();
+        self.shared.http(|script| script.stripped = stripped);
+        self
+    }
+
+    /// Answers each upgrade to WebSocket so in the server's place, whatever else is scripted;
+    /// `None` lets them through. For whom and how often the answer is meant is not looked at.
+    pub fn refuse_upgrades(&self, refusal: impl Into<Option<Answer>>) -> &Self {
+        let refusal = refusal.into();
+        self.shared.http(|script| script.refused_upgrades = refusal);
+        self
+    }
+
+    /// Shows this certificate to new connections.
+    pub fn present(&self, certificate: Presented) -> &Self {
+        self.shared.http(|script| script.presented = certificate);
+        self
+    }
+
+    /// Airplane mode: existing connections vanish silently, new ones are refused.
+    pub fn cut(&self) -> &Self {
+        self.refuse(true).half_open()
+    }
+
+    /// The end of airplane mode: new connections are accepted; the old ones stay dead.
+    pub fn restore(&self) -> &Self {
+        self.refuse(false)
+    }
+
+    /// Lifts every fault and opens the port. What has vanished stays so; counts stay.
+    pub fn clear(&self) -> &Self {
+        self.shared.change_wire(|wire| *wire = Wire::default());
+        self.shared.http(|script| *script = HttpScript::default());
+        self.reset_new(false).refuse(false)
+    }
+
+    /// Does what a command of the control port says.
+    ///
+    /// # Errors
+    /// What is wrong with the command, in words.
+    pub fn run(&self, command: Command) -> Result<(), String> {
+        match command {
+            Command::Latency {
+                each_way_ms,
+                jitter_ms,
+            } => self.latency(
+                Duration::from_millis(each_way_ms),
+                Duration::from_millis(jitter_ms),
+            ),
+            Command::Freeze { on } => self.freeze(on),
+            Command::Refuse { on } => self.refuse(on),
+            Command::HalfOpen => self.half_open(),
+            Command::Reset => self.reset(),
+            Command::ResetNew { on } => self.reset_new(on),
+            Command::CloseAfter { from, bytes } => self.close_after(from, bytes),
+            Command::Answer(script) => self.answer(Answer::try_from(*script)?),
+            Command::ClearAnswers => self.clear_answers(),
+            Command::Strip { headers } => {
+                if let Some(bad) = headers
+                    .iter()
+                    .find(|name| HeaderName::try_from(name.as_str()).is_err())
+                {
+                    return Err(format!("{bad} is no header name"));
+                }
+                self.strip(headers.iter().map(String::as_str))
+            }
+            Command::RefuseUpgrades { answer } => {
+                let refusal = answer.map(|script| Answer::try_from(*script)).transpose()?;
+                self.refuse_upgrades(refusal)
+            }
+            Command::Present { certificate } => self.present(certificate),
+            Command::Cut => self.cut(),
+            Command::Restore => self.restore(),
+            Command::Clear => self.clear(),
+        };
+        Ok(())
+    }
+
+    /// Everything counted so far.
+    pub fn report(&self) -> Report {
+        self.shared.report()
+    }
+
+    /// Connections accepted in all.
+    pub fn accepted(&self) -> u64 {
+        self.report().accepted
+    }
+
+    /// Connections open now, as [`Report::open`] counts them.
+    pub fn open(&self) -> u64 {
+        self.report().open
+    }
+
+    /// Requests seen, oldest first.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.report().requests
+    }
+
+    /// Waits until `count` connections have been accepted in all.
+    pub async fn wait_for_connection(&self, count: u64) {
+        self.shared
+            .wait(|counts| (counts.accepted >= count).then_some(()))
+            .await;
+    }
+
+    /// Waits until exactly `count` connections are open.
+    pub async fn wait_for_open(&self, count: u64) {
+        self.shared
+            .wait(|counts| (counts.open == count).then_some(()))
+            .await;
+    }
+
+    /// Waits for a request for which `predicate` says yes; one already seen counts. To wait for a
+    /// new one, compare [`SeenRequest::number`].
+    pub async fn wait_for_request(
+        &self,
+        mut predicate: impl FnMut(&SeenRequest) -> bool,
+    ) -> SeenRequest {
+        let mut looked_at = 0;
+        self.shared
+            .wait(|counts| {
+                let found = counts.requests[looked_at..]
+                    .iter()
+                    .find(|request| predicate(request))
+                    .cloned();
+                looked_at = counts.requests.len();
+                found
+            })
+            .await
+    }
+}
+
+/// A method of [`Control`] as JSON, such as `{"do":"freeze","on":true}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// [`Control::latency`].
+    Latency {
+        /// Milliseconds in each direction.
+        each_way_ms: u64,
+        /// Up to so many milliseconds more.
+        #[serde(default)]
+        jitter_ms: u64,
+    },
+    /// [`Control::freeze`].
+    Freeze {
+        /// On or off.
+        on: bool,
+    },
+    /// [`Control::refuse`].
+    Refuse {
+        /// On or off.
+        on: bool,
+    },
+    /// [`Control::half_open`].
+    HalfOpen,
+    /// [`Control::reset`].
+    Reset,
+    /// [`Control::reset_new`].
+    ResetNew {
+        /// On or off.
+        on: bool,
+    },
+    /// [`Control::close_after`].
+    CloseAfter {
+        /// Whose bytes are counted.
+        from: Side,
+        /// How many; null lifts it.
+        bytes: Option<u64>,
+    },
+    /// [`Control::answer`].
+    Answer(Box<AnswerScript>),
+    /// [`Control::clear_answers`].
+    ClearAnswers,
+    /// [`Control::strip`].
+    Strip {
+        /// Names of response headers.
+        headers: Vec<String>,
+    },
+    /// [`Control::refuse_upgrades`].
+    RefuseUpgrades {
+        /// The refusal; null lets upgrades through.
+        answer: Option<Box<AnswerScript>>,
+    },
+    /// [`Control::present`].
+    Present {
+        /// The certificate to show.
+        certificate: Presented,
+    },
+    /// [`Control::cut`].
+    Cut,
+    /// [`Control::restore`].
+    Restore,
+    /// [`Control::clear`].
+    Clear,
+}

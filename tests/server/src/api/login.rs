@@ -1,0 +1,167 @@
+//! Signing in and out: `server/channels/api4/user.go` and
+//! `server/channels/app/login.go` in mattermost/mattermost.
+
+use super::answer::Answer;
+use super::call::Call;
+use super::error::ApiError;
+use crate::state::World;
+use crate::state::user_agent::session_props;
+use crate::state::users::{CodeError, User, View};
+
+const INVALID_MFA: &str = "Invalid MFA token.";
+
+/// `POST /users/login`.
+pub(crate) async fn login(call: &mut Call) -> Result<Answer, ApiError> {
+    let password = call.text("password");
+    if password.is_empty() {
+        return Err(ApiError::new(
+            400,
+            "api.user.login.blank_pwd.app_error",
+            "Password field must not be blank",
+        ));
+    }
+    let shared = call.shared.clone();
+    if shared.reach_database(3).await.is_err() {
+        return Err(masked(&shared.world()));
+    }
+    let now = shared.now();
+    let mut world = shared.world();
+    let user_id = find_user(call, &world).ok_or_else(|| masked(&world))?;
+    check(call, &mut world, &user_id, &password, now)?;
+    let props = session_props(call.header("user-agent"));
+    let session = world
+        .create_session(&user_id, &call.text("device_id"), props, now)
+        .map_err(|_| masked(&world))?;
+    let user = world
+        .user_mut(&user_id)
+        .ok_or_else(ApiError::user_not_found)?;
+    // The account was read before the success reset the counter.
+    let body = user.json(View::Own);
+    user.failed_attempts = 0;
+    drop(world);
+    call.answer_headers.add("Token", session.token.clone());
+    if call.wants_cookies() {
+        call.set_all_cookies(&session);
+    }
+    Ok(Answer::json_line(&body))
+}
+
+fn find_user(call: &Call, world: &World) -> Option<String> {
+    let id = call.text("id");
+    if !id.is_empty() {
+        return world.user(&id).map(|user| user.id.clone());
+    }
+    let login_id = call.text("login_id").trim().to_lowercase();
+    let matches = |user: &&User| {
+        (world.settings.enable_sign_in_with_username && user.username == login_id)
+            || (world.settings.enable_sign_in_with_email && user.email == login_id)
+    };
+    world.users.iter().find(matches).map(|user| user.id.clone())
+}
+
+fn check(
+    call: &Call,
+    world: &mut World,
+    user_id: &str,
+    password: &str,
+    now: i64,
+) -> Result<(), ApiError> {
+    let allowed = world.settings.maximum_login_attempts;
+    let second_factors = world.settings.enable_multifactor_authentication;
+    let wrong_password = masked(world);
+    let user = world
+        .user_mut(user_id)
+        .ok_or_else(ApiError::user_not_found)?;
+    if user.delete_at != 0 {
+        return Err(ApiError::new(
+            401,
+            "api.user.login.inactive.app_error",
+            "Login failed because your account has been deactivated.  \
+             Please contact an administrator.",
+        ));
+    }
+    if user.is_bot {
+        return Err(ApiError::new(
+            401,
+            "api.user.login.bot_login_forbidden.app_error",
+            "Bot login is forbidden.",
+        ));
+    }
+    if user.failed_attempts >= allowed {
+        return Err(ApiError::new(
+            401,
+            "api.user.check_user_login_attempts.too_many.app_error",
+            "Your account is locked because of too many failed password attempts. \
+             Please reset your password.",
+        ));
+    }
+    if user.password != password {
+        user.failed_attempts += 1;
+        return Err(wrong_password);
+    }
+    if second_factors && user.second_factor.active {
+        let code = call.text("token");
+        let code = code.trim();
+        if let Err(error) = user.second_factor.accept(code, now) {
+            if !code.is_empty() {
+                user.failed_attempts += 1;
+            }
+            return Err(match error {
+                CodeError::Malformed => ApiError::new(
+                    401,
+                    "mfa.validate_token.authenticate.app_error",
+                    INVALID_MFA,
+                ),
+                CodeError::Wrong => ApiError::new(
+                    401,
+                    "api.user.check_user_mfa.bad_code.app_error",
+                    INVALID_MFA,
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What every sign-in error is turned into that would tell too much.
+fn masked(world: &World) -> ApiError {
+    let settings = &world.settings;
+    let (id, subject) = match (
+        settings.enable_sign_in_with_username,
+        settings.enable_sign_in_with_email,
+    ) {
+        (true, false) => ("api.user.login.invalid_credentials_username", "username"),
+        (false, true) => ("api.user.login.invalid_credentials_email", "email"),
+        _ => (
+            "api.user.login.invalid_credentials_email_username",
+            "email or username",
+        ),
+    };
+    ApiError::new(401, id, format!("Enter a valid {subject} and/or password."))
+}
+
+/// `POST /users/logout`: always well, even where nothing happened.
+pub(crate) async fn logout(call: &mut Call) -> Result<Answer, ApiError> {
+    call.clear_session_cookie();
+    let shared = call.shared.clone();
+    if let Some(session) = call.session.take() {
+        if shared.reach_database(1).await.is_err() {
+            return Err(ApiError::session_not_found());
+        }
+        shared.world().revoke(&session.id);
+    } else if !shared.database_is_healthy() {
+        // The lookup of the token took two operations, the rest takes one.
+        let _ = shared.reach_database(1).await;
+    }
+    Ok(Answer::ok())
+}
+
+/// `POST /users/login/sso/code-exchange`: withdrawn.
+pub(crate) fn code_exchange(call: &mut Call) -> Result<Answer, ApiError> {
+    call.answer_headers.add("Deprecation", "true");
+    Err(ApiError::new(
+        410,
+        "api.user.login_sso_code_exchange.deprecated.app_error",
+        "This endpoint is deprecated and disabled. Please update your mobile app.",
+    ))
+}

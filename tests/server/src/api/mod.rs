@@ -1,0 +1,286 @@
+//! What the server answers over HTTP: the request pipeline of
+//! `server/channels/web/handlers.go` in mattermost/mattermost, and one file
+//! per topic behind it.
+
+mod access_tokens;
+mod account;
+mod answer;
+mod authentication;
+mod call;
+mod client_config;
+mod error;
+mod login;
+mod outside;
+mod posts;
+mod route;
+mod sessions;
+mod system;
+mod teams;
+mod users;
+
+use crate::state::Shared;
+use crate::state::clock::http_date;
+use crate::state::ids::new_id;
+use crate::state::requests::RequestRecord;
+use crate::websocket;
+use answer::{Answer, Body, Headers};
+use bytes::Bytes;
+use call::{Call, header};
+use error::ApiError;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use route::Endpoint;
+use std::sync::Arc;
+
+pub(crate) use answer::Body as AnswerBody;
+
+const API: &str = "/api/v4/";
+/// Bodies beyond this are counted and thrown away: no handler reads more.
+const KEPT_BODY: usize = 1024 * 1024;
+
+/// Answers one request and keeps record of it.
+pub(crate) async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+    let query = parse_query(request.uri().query().unwrap_or_default());
+    let number = shared.requests.arrived(RequestRecord {
+        number: 0,
+        method: request.method().to_string(),
+        path: request.uri().path().to_owned(),
+        query: query_without_token(&query),
+        had_token: authentication::has_token(request.headers(), &query),
+        user_agent: header(request.headers(), "user-agent").to_owned(),
+        at_ms: shared.now(),
+        status: None,
+    });
+    let response = answer(&shared, request, query).await;
+    shared.requests.answered(number, response.status().as_u16());
+    response
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    query: Vec<(String, String)>,
+) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let language = header(request.headers(), "accept-language").to_owned();
+    let request_id = new_id();
+    if let Some(clean) = outside::cleaned(&path) {
+        let mut headers = Headers::default();
+        headers.add("Location", clean);
+        let mut answer = Answer::empty(301);
+        answer.content_type = None;
+        return respond(shared, headers, answer, false);
+    }
+    let length = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |uri| uri.as_str().len());
+    if length > shared.world().settings.maximum_url_length {
+        let mut headers = Headers::default();
+        headers.add("Vary", "Accept-Encoding");
+        let error = ApiError::new(
+            414,
+            "basic_security_check.url.too_long_error",
+            "URL is too long",
+        );
+        let body = error.json(Some(&request_id), &language);
+        return respond(shared, headers, Answer::json_with_status(414, &body), false);
+    }
+    let matched = match path.strip_prefix(API) {
+        Some(rest) => match route::find(request.method().as_str(), rest) {
+            Some((endpoint, parameters)) => Some((
+                endpoint,
+                parameters.into_iter().map(str::to_owned).collect(),
+            )),
+            None => {
+                let body = ApiError::no_such_route(&path);
+                let answer = Answer::json_with_status(404, &body);
+                return respond(shared, Headers::default(), answer, false);
+            }
+        },
+        None => None,
+    };
+    let Some((endpoint, parameters)) = matched else {
+        let headers = common_headers(shared, &request_id);
+        let (headers, answer) = outside::answer(&request, &path, headers, &language, &request_id);
+        return respond(shared, headers, answer, false);
+    };
+
+    let (mut parts, body) = request.into_parts();
+    let mut call = Call {
+        shared: shared.clone(),
+        method: parts.method.to_string(),
+        own_path: path == "/api/v4/users/me",
+        parameters,
+        query,
+        headers: std::mem::take(&mut parts.headers),
+        body: Vec::new(),
+        session: None,
+        answer_headers: common_headers(shared, &request_id),
+        request_id,
+    };
+    call.answer_headers.add("Vary", "Accept-Encoding");
+    if call.method == "GET" {
+        call.answer_headers.add("Expires", "0");
+    }
+
+    let access = route::access(endpoint, call.own_path);
+    if endpoint == Endpoint::WebSocket {
+        if let Err(error) = authentication::authenticate(&mut call, access).await {
+            return respond_with_error(call, &error, &language);
+        }
+        return upgrade(call, parts, body, &language);
+    }
+    let limit = call.shared.world().settings.maximum_body_bytes;
+    let body = read_body(body, limit).await;
+    if let Err(error) = authentication::authenticate(&mut call, access).await {
+        return respond_with_error(call, &error, &language);
+    }
+    match body {
+        Some(body) => call.body = body,
+        None => {
+            let error = ApiError::new(
+                413,
+                "api.context.request_body_too_large.app_error",
+                "Unable to process request. Request body too large.",
+            );
+            return respond_with_error(call, &error, &language);
+        }
+    }
+    match dispatch(endpoint, &mut call).await {
+        Ok(answer) => {
+            let headers = std::mem::take(&mut call.answer_headers);
+            respond(shared, headers, answer, false)
+        }
+        Err(error) => respond_with_error(call, &error, &language),
+    }
+}
+
+async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiError> {
+    use Endpoint as E;
+    match endpoint {
+        E::Login => login::login(call).await,
+        E::LoginType => Ok(Answer::empty(404)),
+        E::LoginCodeExchange => login::code_exchange(call),
+        E::Logout => login::logout(call).await,
+        E::Sessions => sessions::list(call).await,
+        E::RevokeSession => sessions::revoke(call).await,
+        E::RevokeAllSessions => sessions::revoke_all(call).await,
+        E::RevokeEveryone => sessions::revoke_everyone(call).await,
+        E::AttachDevice => sessions::attach_device(call).await,
+        E::Users => users::list(call).await,
+        E::SearchUsers => users::search(call).await,
+        E::UsersByIds => users::by_ids(call).await,
+        E::User => users::by_id(call).await,
+        E::UserByName => users::by_name(call).await,
+        E::UserByEmail => users::by_email(call).await,
+        E::PatchUser => account::patch(call).await,
+        E::SetActive => account::set_active(call).await,
+        E::SetPassword => account::set_password(call).await,
+        E::GenerateMfaSecret => account::generate_mfa_secret(call).await,
+        E::SetMfa => account::set_mfa(call).await,
+        E::GetStatus => account::get_status(call),
+        E::SetStatus => account::set_status(call),
+        E::CreateAccessToken => access_tokens::create(call).await,
+        E::AccessTokens => access_tokens::list(call).await,
+        E::RevokeAccessToken => access_tokens::revoke(call).await,
+        E::DisableAccessToken => access_tokens::set_active(call, false).await,
+        E::EnableAccessToken => access_tokens::set_active(call, true).await,
+        E::Ping => system::ping(call).await,
+        E::ClientConfig => Ok(client_config::client_config(call)),
+        E::ClientLicense => system::client_license(call),
+        E::OwnTeams => teams::own(call).await,
+        E::Team => teams::by_id(call).await,
+        E::TeamByName => teams::by_name(call).await,
+        E::ChannelByName => teams::channel_by_name(call).await,
+        E::ChannelByTeamName => teams::channel_by_team_name(call).await,
+        E::OwnChannels => teams::own_channels(call).await,
+        E::Channel => teams::channel(call).await,
+        E::ViewChannel => posts::view_channel(call).await,
+        E::CreatePost => posts::create(call).await,
+        E::Post => posts::by_id(call).await,
+        E::ChannelPosts => posts::of_channel(call).await,
+        // The caller takes upgrades out before bodies are read.
+        E::WebSocket => Ok(Answer::empty(400)),
+    }
+}
+
+fn upgrade(
+    call: Call,
+    mut parts: http::request::Parts,
+    body: Incoming,
+    language: &str,
+) -> Response<Body> {
+    parts.headers = call.headers.clone();
+    let shared = call.shared.clone();
+    let request = Request::from_parts(parts, body);
+    match websocket::upgrade::accept(&shared, request, &call.query, call.session.clone()) {
+        Ok(response) => response,
+        Err(refusal) => {
+            let mut call = call;
+            let error = ApiError::new(
+                400,
+                "api.web_socket.connect.upgrade.app_error",
+                format!("URL Blocked because of CORS. Url: {}", refusal.origin),
+            );
+            let body = error.json(Some(&call.request_id), language);
+            let text = format!("{}\n{}", refusal.reason, body);
+            let mut headers = std::mem::take(&mut call.answer_headers);
+            headers.add("Sec-Websocket-Version", "13");
+            let answer = Answer::text(refusal.status, "text/plain; charset=utf-8", text);
+            respond(&call.shared, headers, answer, false)
+        }
+    }
+}
+
+fn respond_with_error(mut call: Call, error: &ApiError, language: &str) -> Response<Body> {
+    let body = error.json(Some(&call.request_id), language);
+    let headers = std::mem::take(&mut call.answer_headers);
+    let answer = Answer::json_with_status(error.status, &body);
+    respond(&call.shared, headers, answer, error.status == 413)
+}
+
+fn respond(shared: &Shared, headers: Headers, answer: Answer, closing: bool) -> Response<Body> {
+    let stripped = shared.world().stripped_headers.clone();
+    headers.respond(answer, http_date(shared.now()), &stripped, closing)
+}
+
+/// What every handled answer carries.
+fn common_headers(shared: &Shared, request_id: &str) -> Headers {
+    let mut headers = Headers::default();
+    headers.add("Permissions-Policy", "");
+    headers.add("Referrer-Policy", "no-referrer");
+    headers.add("X-Content-Type-Options", "nosniff");
+    headers.add("X-Request-Id", request_id);
+    headers.add("X-Version-Id", shared.version_id.clone());
+    headers
+}
+
+/// Reads a body to its end; `None` when it is larger than the limit.
+async fn read_body(mut body: Incoming, limit: usize) -> Option<Vec<u8>> {
+    let mut kept = Vec::new();
+    let mut length = 0_usize;
+    while let Some(Ok(frame)) = body.frame().await {
+        let data: Bytes = frame.into_data().unwrap_or_default();
+        length += data.len();
+        if length <= KEPT_BODY {
+            kept.extend_from_slice(&data);
+        } else {
+            kept.clear();
+        }
+    }
+    (length <= limit).then_some(kept)
+}
+
+fn parse_query(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+fn query_without_token(query: &[(String, String)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query.iter().filter(|(key, _)| key != "access_token"))
+        .finish()
+}

@@ -1,0 +1,139 @@
+//! Everything about a server that can be set, with the values of the recorded
+//! 11.6 installation as defaults.
+
+use serde::{Deserialize, Serialize};
+
+/// Which generation of Mattermost the server answers as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Flavour {
+    /// Mattermost 11.6.
+    #[default]
+    V11,
+}
+
+/// The condition of the database behind the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Database {
+    /// It answers.
+    #[default]
+    Healthy,
+    /// Connections are refused: every read and write fails at once.
+    Stopped,
+    /// Connections hang: every read and write fails after its connect timeout.
+    Frozen,
+}
+
+/// What becomes of `GET /system/ping?get_server_status=true`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthQuery {
+    /// Answered, with the true condition of the database.
+    #[default]
+    Answered,
+    /// Accepted and never answered.
+    NotAnswered,
+    /// Answered as the plain ping, without `database_status`.
+    Absent,
+}
+
+/// Mattermost's own configuration, as far as sessions depend on it.
+///
+/// Durations keep the unit of the setting they stand for. The defaults are
+/// those of a configured server that was upgraded (180 days, no extension).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `SessionLengthWebInHours`; also the `Max-Age` of the login cookies.
+    pub session_length_web_hours: i64,
+    /// `SessionLengthMobileInHours`.
+    pub session_length_mobile_hours: i64,
+    /// `SessionCacheInMinutes`: how long a node trusts a session it has read.
+    pub session_cache_minutes: i64,
+    /// `SessionIdleTimeoutInMinutes`; 0 switches it off.
+    pub session_idle_timeout_minutes: i64,
+    /// `ExtendSessionLengthWithActivity`.
+    pub extend_session_length_with_activity: bool,
+    /// `TerminateSessionsOnPasswordChange`.
+    pub terminate_sessions_on_password_change: bool,
+    /// `MaximumLoginAttempts`.
+    pub maximum_login_attempts: u32,
+    /// `EnableSignInWithEmail`.
+    pub enable_sign_in_with_email: bool,
+    /// `EnableSignInWithUsername`.
+    pub enable_sign_in_with_username: bool,
+    /// `EnableMultifactorAuthentication`.
+    pub enable_multifactor_authentication: bool,
+    /// `EnforceMultifactorAuthentication` (needs a licence on a real server).
+    pub enforce_multifactor_authentication: bool,
+    /// `EnableUserAccessTokens`.
+    pub enable_user_access_tokens: bool,
+    /// Whether the configuration has a push proxy (`SendPushNotifications`).
+    pub push_notifications: bool,
+    /// `SiteName`.
+    pub site_name: String,
+    /// `SiteURL`; empty stands for the URL the server listens on.
+    pub site_url: String,
+    /// `WebsocketURL` as sent to clients.
+    pub websocket_url: String,
+    /// Sessions a user may have; the least recently used beyond it are revoked.
+    pub maximum_sessions_per_user: usize,
+    /// `MaximumURLLength`.
+    pub maximum_url_length: usize,
+    /// Largest request body in bytes.
+    pub maximum_body_bytes: usize,
+    /// How long one attempt to reach a frozen database takes, in milliseconds.
+    pub database_connect_timeout_ms: u64,
+    /// Time for a socket to authenticate, in milliseconds.
+    pub websocket_auth_grace_ms: u64,
+    /// Interval of the server's protocol pings, in milliseconds.
+    pub websocket_ping_ms: u64,
+    /// Time without a protocol pong after which a socket ends, in milliseconds.
+    pub websocket_pong_wait_ms: u64,
+    /// Time one write to a socket may take, in milliseconds.
+    pub websocket_write_wait_ms: u64,
+    /// Interval at which left connections are forgotten, in milliseconds.
+    pub websocket_sweep_ms: u64,
+    /// Events that may wait for a socket.
+    pub websocket_send_queue: usize,
+    /// Events kept after being sent, for a resume.
+    pub websocket_dead_queue: usize,
+    /// Largest message a client may send, in bytes.
+    pub websocket_maximum_message: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            session_length_web_hours: 4320,
+            session_length_mobile_hours: 4320,
+            session_cache_minutes: 10,
+            session_idle_timeout_minutes: 43_200,
+            extend_session_length_with_activity: false,
+            terminate_sessions_on_password_change: false,
+            maximum_login_attempts: 10,
+            enable_sign_in_with_email: true,
+            enable_sign_in_with_username: true,
+            enable_multifactor_authentication: true,
+            enforce_multifactor_authentication: false,
+            enable_user_access_tokens: true,
+            push_notifications: false,
+            site_name: "Mattermost".into(),
+            site_url: String::new(),
+            websocket_url: String::new(),
+            maximum_sessions_per_user: 500,
+            maximum_url_length: 2048,
+            maximum_body_bytes: 50 * 1024 * 1024,
+            database_connect_timeout_ms: 5_000,
+            websocket_auth_grace_ms: 5_000,
+            websocket_ping_ms: 60_000,
+            websocket_pong_wait_ms: 100_000,
+            websocket_write_wait_ms: 30_000,
+            websocket_sweep_ms: 300_000,
+            websocket_send_queue: 256,
+            websocket_dead_queue: 128,
+            websocket_maximum_message: 8_192,
+        }
+    }
+}
