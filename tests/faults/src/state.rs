@@ -4,9 +4,10 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Instant,
 };
 
@@ -69,6 +70,9 @@ pub(crate) struct Shared {
     started: Instant,
     pub(crate) door: Door,
     wire: watch::Sender<Wire>,
+    /// Held for reading while bytes are delivered and for writing while faults change, so that a
+    /// change is in force when it returns.
+    gate: RwLock<()>,
     http: Mutex<HttpScript>,
     resets_new: Mutex<bool>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
@@ -90,6 +94,7 @@ impl Shared {
             started: Instant::now(),
             door,
             wire: watch::Sender::new(Wire::default()),
+            gate: RwLock::default(),
             http: Mutex::default(),
             resets_new: Mutex::default(),
             links: Mutex::default(),
@@ -106,7 +111,22 @@ impl Shared {
     }
 
     pub(crate) fn change_wire(&self, change: impl FnOnce(&mut Wire)) {
+        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         self.wire.send_modify(change);
+    }
+
+    /// Delivers, unless the wire has changed since it was last looked at; then whoever looks at it
+    /// is woken anyway.
+    pub(crate) fn while_unchanged<T>(
+        &self,
+        wire: &watch::Receiver<Wire>,
+        deliver: impl FnOnce() -> Poll<T>,
+    ) -> Poll<T> {
+        let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        if wire.has_changed().unwrap_or(true) {
+            return Poll::Pending;
+        }
+        deliver()
     }
 
     pub(crate) fn http<T>(&self, look: impl FnOnce(&mut HttpScript) -> T) -> T {
@@ -143,6 +163,7 @@ impl Shared {
 
     /// Gives every connection alive this fate.
     pub(crate) fn doom(&self, fate: Fate) {
+        let _gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let links: Vec<_> = lock(&self.links).values().cloned().collect();
         for link in links {
             link.meet(fate);

@@ -437,3 +437,34 @@ async fn tls_cannot_begin_through_a_frozen_or_resetting_proxy() {
     let error = tls(client, &identity.authority_pem).await.unwrap_err();
     assert!(is_reset(&error), "{error}");
 }
+
+/// Bytes in a steady stream, on several threads: what the server hears after a fault has been
+/// switched can only be what was underway before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_is_in_force_when_the_call_returns() {
+    for round in 0..40 {
+        let mut line = Line::start().await;
+        let (mut client, mut server) = line.connection().await;
+        let streaming =
+            tokio::spawn(async move { while client.write_all(&[7; 997]).await.is_ok() {} });
+        let hearing = tokio::spawn(async move {
+            let mut sink = tokio::io::sink();
+            let _ = tokio::io::copy(&mut server, &mut sink).await;
+        });
+        while line.control.report().bytes_from_client < 100_000 {
+            tokio::task::yield_now().await;
+        }
+
+        if round % 2 == 0 {
+            line.control.freeze(true);
+        } else {
+            line.control.half_open();
+        }
+
+        let before = line.control.report().bytes_from_client;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(line.control.report().bytes_from_client, before);
+        streaming.abort();
+        hearing.abort();
+    }
+}

@@ -3,13 +3,14 @@
 
 use std::{
     collections::VecDeque,
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
     io,
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -202,7 +203,9 @@ async fn both_ways<S: Far>(link: &Link, client: &mut TcpStream, server: &mut S) 
 async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl AsyncWrite) {
     let mut reader = pin!(reader);
     let mut writer = pin!(writer);
+    // One to look at while the other waits.
     let mut wire = link.shared.wire();
+    let mut changes = wire.clone();
     let mut flight = Flight::default();
     let mut meter = Meter::default();
     let mut buffer = BytesMut::with_capacity(CHUNK);
@@ -211,6 +214,7 @@ async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl A
     // The receiver is gone; the sender is still read, so that it never blocks on us.
     let mut deaf = false;
     loop {
+        changes.mark_unchanged();
         let faults: Wire = *wire.borrow_and_update();
         let room = meter.room(faults.limit(from));
         if room == 0 {
@@ -223,16 +227,29 @@ async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl A
         }
         let due = flight.due();
         let ready = !faults.frozen && due.is_some_and(|due| due <= Instant::now());
-        if ready && flight.is_at_its_end() {
-            let _ = writer.shutdown().await;
-            return;
-        }
+        let last = ready && flight.is_at_its_end();
+        let deliver = poll_fn(|context| {
+            link.shared.while_unchanged(&wire, || {
+                if *link.fate.borrow() != Fate::Flows {
+                    return Poll::Pending;
+                }
+                if last {
+                    writer.as_mut().poll_shutdown(context).map_ok(|()| 0)
+                } else {
+                    let written = writer.as_mut().poll_write(context, flight.head(room));
+                    if let Poll::Ready(Ok(count)) = written {
+                        link.shared.passed(from, count as u64);
+                    }
+                    written
+                }
+            })
+        });
         tokio::select! {
             biased;
-            _ = wire.changed() => {}
-            written = writer.write(flight.head(room)), if ready => match written {
+            _ = changes.changed() => {}
+            written = deliver, if ready => match written {
+                _ if last => return,
                 Ok(written) if written > 0 => {
-                    link.shared.passed(from, written as u64);
                     meter.passed += written as u64;
                     flight.arrived(written);
                 }
