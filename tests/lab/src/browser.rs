@@ -8,18 +8,20 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::CertificateDe
 use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 
-use crate::server::{Person, Server};
+use crate::device::message::Password;
 
 /// A browser that can be recognized in the list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind {
-    pub(crate) name: &'static str,
-    pub(crate) label: &'static str,
+pub struct Kind {
+    /// The name by which a story calls it.
+    pub name: &'static str,
+    /// Its label in Active Sessions.
+    pub label: &'static str,
     user_agent: &'static str,
 }
 
 /// The kinds that the cases name.
-pub(crate) const KINDS: [Kind; 2] = [
+pub const KINDS: [Kind; 2] = [
     Kind {
         name: "Safari, Mac",
         label: "Macintosh",
@@ -35,23 +37,33 @@ pub(crate) const KINDS: [Kind; 2] = [
 ];
 
 /// A signed-in browser.
-pub(crate) struct Browser {
-    pub(crate) kind: Kind,
+pub struct Browser {
+    /// Which browser.
+    pub kind: Kind,
     client: Client,
     me: String,
     token: String,
 }
 
 impl Browser {
-    /// Signs in as a browser of this kind does.
-    pub(crate) async fn sign_in(kind: Kind, server: &Server, person: &Person) -> Result<Self> {
+    /// Signs in at the server as a browser of this kind does, trusting these authorities (PEM) or the public ones.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or refuses.
+    pub async fn sign_in(
+        kind: Kind,
+        server: &str,
+        authorities: Option<&str>,
+        login_id: &str,
+        password: &Password,
+    ) -> Result<Self> {
         let client = Client::builder()
             .user_agent(kind.user_agent)
-            .tls_backend_preconfigured(tls(server.authorities())?)
+            .tls_backend_preconfigured(tls(authorities)?)
             .build()?;
         let response = client
-            .post(format!("{}/api/v4/users/login", server.url()))
-            .json(&json!({ "login_id": person.name, "password": person.password.0 }))
+            .post(format!("{server}/api/v4/users/login"))
+            .json(&json!({ "login_id": login_id, "password": password.0 }))
             .send()
             .await?;
         if !response.status().is_success() {
@@ -66,13 +78,16 @@ impl Browser {
         Ok(Self {
             kind,
             client,
-            me: format!("{}/api/v4/users/me", server.url()),
+            me: format!("{server}/api/v4/users/me"),
             token,
         })
     }
 
     /// Whether the server still knows its session.
-    pub(crate) async fn is_signed_in(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or answers neither yes nor no.
+    pub async fn is_signed_in(&self) -> Result<bool> {
         let response = self
             .client
             .get(&self.me)

@@ -10,4 +10,5 @@
     reason = "test support that never ships"
 )]
 
+pub mod browser;
 pub mod device;

@@ -10,7 +10,6 @@
 )]
 
 mod arguments;
-mod browser;
 mod people;
 mod report;
 mod server;

@@ -2,6 +2,7 @@
 //! background and suspension. It follows the core and decides nothing about sessions.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,11 +10,10 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use steadfast::{
-    AccountId, Changes, Config, Confirmation, Error, HostState, Method, Notice, NoticeKind, Path,
-    Request, Response, Revision, Roots, SecretText, Shows, SignIn, Snapshot, Steadfast, UserQuery,
-    keystore::FileKeyStore, policy::BACKGROUND_GRACE,
+    AccountId, Changes, Config, Confirmation, Error, HostState, Method, NetworkPath, Notice,
+    NoticeId, NoticeKind, Request, Revision, SecretText, Shows, SignIn, Snapshot,
+    Steadfast, UserQuery, keystore::FileKeyStore, policy::BACKGROUND_GRACE,
 };
-use tokio::sync::watch;
 
 use super::message::{Command, Event, Line, Place, Screen, SessionRow, Setup, now_ms};
 
@@ -39,7 +39,6 @@ pub(crate) struct Host {
     core: Steadfast,
     setup: Setup,
     display: Mutex<Display>,
-    awake: watch::Sender<bool>,
     confirmation: Mutex<Option<Confirmation>>,
 }
 
@@ -73,12 +72,12 @@ fn screen(snapshot: Option<&Snapshot>) -> Screen {
 impl Host {
     /// Opens the core and draws the first frame from what it knows by itself.
     pub(crate) fn open(setup: Setup) -> Result<Arc<Self>> {
-        let keys = FileKeyStore::open(setup.folder.join("keys")).context("the key store")?;
+        let keys = FileKeyStore::open(&setup.folder.join("keys")).context("the key store")?;
         let mut config = Config::new(setup.folder.join("vault"), setup.kind.describe());
-        config.roots = match &setup.authorities {
-            Some(pem) => Roots::pem(pem),
-            None => Roots::Mozilla,
-        };
+        config
+            .network
+            .extra_authorities
+            .extend(setup.authorities.clone());
         config.cover_until_validated_after = setup
             .cover_until_validated_after_ms
             .map(Duration::from_millis);
@@ -91,7 +90,6 @@ impl Host {
                 whereabouts: Where::InFront,
                 moves: 0,
             }),
-            awake: watch::Sender::new(true),
             confirmation: Mutex::default(),
         });
         host.draw();
@@ -104,24 +102,18 @@ impl Host {
             tracing::warn!(code = error.code(), "the device id is not set");
         }
         let mut seen = Revision::START;
-        loop {
-            match self.core.changes(seen).await {
-                Ok(Changes {
-                    revision, notices, ..
-                }) => {
-                    seen = revision;
-                    self.draw();
-                    for notice in notices {
-                        self.tell(notice).await;
-                    }
+        let mut told = HashSet::new();
+        while let Ok(Changes {
+            revision, notices, ..
+        }) = self.core.changes(seen).await
+        {
+            seen = revision;
+            self.draw();
+            for notice in notices {
+                if told.insert(notice.id) {
+                    self.tell(&notice);
                 }
-                Err(Error::Suspended) => {
-                    let mut awake = self.awake.subscribe();
-                    if awake.wait_for(|awake| *awake).await.is_err() {
-                        return;
-                    }
-                }
-                Err(_) => return,
+                self.acknowledge(notice.id).await;
             }
         }
     }
@@ -160,7 +152,7 @@ impl Host {
         }
     }
 
-    async fn tell(&self, notice: Notice) {
+    fn tell(&self, notice: &Notice) {
         let place = if lock(&self.display).whereabouts == Where::InFront {
             Place::Page
         } else {
@@ -176,9 +168,12 @@ impl Host {
             notice: format!("{:?}", notice.id),
             about: about.to_owned(),
             place,
-            text: notice.message.text.to_owned(),
+            text: notice.message().text.to_owned(),
         });
-        if let Err(error) = self.core.acknowledge_notice(notice.id).await {
+    }
+
+    async fn acknowledge(&self, notice: NoticeId) {
+        if let Err(error) = self.core.acknowledge_notice(notice).await {
             tracing::warn!(code = error.code(), "the notice is not acknowledged");
         }
     }
@@ -211,7 +206,11 @@ impl Host {
             }
             Command::Lock => self.suspend().await?,
             Command::Network { up } => {
-                core.network_changed(if up { Path::Up } else { Path::Down })?;
+                core.network_changed(if up {
+                    NetworkPath::Up
+                } else {
+                    NetworkPath::Down
+                })?;
             }
             Command::Post { text } => return self.post(text).await,
             Command::ActiveSessions => {
@@ -280,7 +279,6 @@ impl Host {
         };
         self.core.host_state(state).await?;
         self.place(whereabouts);
-        self.awake.send_replace(true);
         self.draw();
         Ok(())
     }
@@ -288,7 +286,6 @@ impl Host {
     async fn suspend(&self) -> Result<(), Error> {
         self.place(Where::Suspended);
         self.draw();
-        self.awake.send_replace(false);
         self.core.host_state(HostState::Suspended).await?;
         say(Event::Suspended);
         Ok(())
@@ -312,31 +309,15 @@ impl Host {
         let town_square = self
             .get(&format!("/api/v4/teams/{team}/channels/name/town-square"))
             .await?;
-        let post = json!({ "channel_id": town_square["id"], "message": text });
-        let response = self
-            .request(Method::Post, "/api/v4/posts", Some(post))
-            .await?;
+        let post = Request::new(Method::Post, "/api/v4/posts")
+            .json(&json!({ "channel_id": town_square["id"], "message": text }));
+        let response = self.core.request(self.account()?, post).await?;
         Ok(json!({ "posted": response.status == 201 }))
     }
 
     async fn get(&self, path: &str) -> Result<Value, Error> {
-        let response = self.request(Method::Get, path, None).await?;
+        let request = Request::new(Method::Get, path);
+        let response = self.core.request(self.account()?, request).await?;
         Ok(serde_json::from_slice(&response.body).unwrap_or_default())
-    }
-
-    async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Result<Response, Error> {
-        let request = Request {
-            method,
-            path: path.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
-            body: body.map(|body| body.to_string().into_bytes()),
-        };
-        self.core.request(self.account()?, request).await
     }
 }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use steadfast::{Device, DeviceKind};
+use steadfast::device::{DesktopSystem, Device, DeviceKind};
 
 /// Which of the apps a device runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,23 +56,13 @@ impl Kind {
         }
     }
 
-    /// The platform part of its push device id; a desktop has none.
-    fn push_platform(self) -> Option<&'static str> {
-        match self {
-            Self::IPhone => Some("apple_rn-v2"),
-            Self::Android => Some("android_rn-v2"),
-            Self::IPhoneClassic => Some("apple"),
-            Self::AndroidClassic => Some("android"),
-            Self::Desktop => None,
-        }
-    }
-
-    /// A push device id of this kind that no other device has.
+    /// A push device id of this kind that no other device has; a desktop has none.
     pub fn new_device_id(self) -> Option<String> {
+        let prefix = self.describe().kind.device_id_prefix()?;
         let mut random = [0_u8; 32];
         getrandom::fill(&mut random).expect("randomness of the system");
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(format!("{}:{hex}", self.push_platform()?))
+        let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(format!("{prefix}{token}"))
     }
 
     /// Whether the system suspends its apps; a desktop's go on running without focus.
@@ -82,17 +72,18 @@ impl Kind {
 
     /// What the core is told about the device.
     pub fn describe(self) -> Device {
-        let (kind, os_version, model) = match self {
+        let (kind, system_version, model) = match self {
             Self::IPhone => (DeviceKind::IPhone, "18.5", "iPhone 15"),
             Self::Android => (DeviceKind::Android, "15", "Pixel 8"),
-            Self::IPhoneClassic => (DeviceKind::IPhoneClassic, "12.5", "iPhone 6"),
-            Self::AndroidClassic => (DeviceKind::AndroidClassic, "9", "Nexus 5X"),
-            Self::Desktop => (DeviceKind::Desktop, "12", "Workstation"),
+            Self::IPhoneClassic => (DeviceKind::ClassicIPhone, "12.5", "iPhone 6"),
+            Self::AndroidClassic => (DeviceKind::ClassicAndroid, "9", "Nexus 5X"),
+            Self::Desktop => (DeviceKind::Desktop(DesktopSystem::Linux), "12", "Workstation"),
         };
         Device {
             kind,
             app_version: "2.43.0".into(),
-            os_version: os_version.into(),
+            app_build: "799".into(),
+            system_version: system_version.into(),
             model: model.into(),
         }
     }

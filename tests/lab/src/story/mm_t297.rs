@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use futures_util::future::join_all;
-use steadfast_lab::device::message::{Command, Kind, SessionRow};
+use steadfast_lab::{
+    browser::{Browser, KINDS},
+    device::message::{Command, Kind, SessionRow},
+};
 
 use crate::{
-    browser::{Browser, KINDS},
     people::{Actor, BY_ITSELF, EXPIRED, Stage},
     report::DeviceOutcome,
 };
@@ -19,11 +21,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
     stage.everybody_signs_in().await?;
     let mut browsers = Vec::new();
+    let (server, user) = (stage.server, &stage.server.user);
     for kind in KINDS {
-        stage
-            .teller
-            .tell(kind.name, &format!("{} signs in", stage.server.user.name));
-        browsers.push(Browser::sign_in(kind, stage.server, &stage.server.user).await?);
+        let (url, authorities) = (server.url(), server.authorities());
+        stage.teller.tell(kind.name, &format!("{} signs in", user.name));
+        browsers.push(Browser::sign_in(kind, url, authorities, &user.name, &user.password).await?);
     }
     stage.sessions_grow_up().await;
 
