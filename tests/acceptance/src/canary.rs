@@ -202,7 +202,8 @@ impl<'a> MakeWriter<'a> for &'static Log {
 /// # Panics
 /// If the file cannot be made.
 pub fn listen() {
-    let path = std::env::temp_dir().join(format!("steadfast-acceptance-{}.log", std::process::id()));
+    let path =
+        std::env::temp_dir().join(format!("steadfast-acceptance-{}.log", std::process::id()));
     let file = File::create(&path).expect("a file for the log");
     let log = LOG.get_or_init(|| Log {
         path,

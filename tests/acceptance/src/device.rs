@@ -280,7 +280,10 @@ impl Device {
             let mut seen = Revision::START;
             loop {
                 let changes = self.core().changes(seen).await.expect("changes");
-                let found = changes.accounts.into_iter().find(|snapshot| snapshot.id == id);
+                let found = changes
+                    .accounts
+                    .into_iter()
+                    .find(|snapshot| snapshot.id == id);
                 if let Some(snapshot) = found.filter(&fits) {
                     return snapshot;
                 }

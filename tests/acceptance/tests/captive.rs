@@ -19,7 +19,8 @@ cases![
     a_refused_sign_in_is_not_a_wrong_password,
 ];
 
-const PAGE: &str = "<!doctype html><title>Welcome to our Wi-Fi</title><p>Please accept our terms.</p>";
+const PAGE: &str =
+    "<!doctype html><title>Welcome to our Wi-Fi</title><p>Please accept our terms.</p>";
 
 async fn stays_signed_in_behind(world: &World, answer: Answer) {
     let device = world.device_with(Kind::IPhone, Options::meddling()).await;
@@ -86,9 +87,7 @@ async fn a_certificate_of_somebody_else(world: &World) {
     device
         .network
         .present(steadfast_faults::Presented::Stranger)
-        .answer(
-            Answer::error(401, "api.context.session_expired.app_error").mattermost_headers(),
-        )
+        .answer(Answer::error(401, "api.context.session_expired.app_error").mattermost_headers())
         .reset();
     device.open().await;
     let asked = device
@@ -106,7 +105,10 @@ async fn a_certificate_of_somebody_else(world: &World) {
 async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
     let device = world.device_with(Kind::Desktop, Options::meddling()).await;
     device.network.answer(Answer::new(401).html(PAGE));
-    let refused = device.core().sign_in(world.alice.types(&device.server())).await;
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     let error = world.expect_error(refused);
     assert_ne!(error.code(), "invalid_credentials");
 }

@@ -79,7 +79,10 @@ async fn a_sign_in_without_a_key_store_sends_no_password(world: &World) {
     let store = ScriptedKeyStore::new();
     let device = device_over(world, &store).await;
     store.set(Behaviour::Unavailable);
-    let refused = device.core().sign_in(world.alice.types(&device.server())).await;
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     let error = world.expect_error(refused);
     assert_eq!(error.code(), "key_store_unavailable");
     let sent = world

@@ -20,7 +20,10 @@ fn with_code(request: SignIn, code: &str) -> SignIn {
 async fn the_code_is_asked_for_and_taken(world: &World) {
     world.control().enable_mfa(world.alice.name);
     let device = world.device(Kind::IPhone).await;
-    let asked = device.core().sign_in(world.alice.types(&device.server())).await;
+    let asked = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     let error = world.expect_error(asked);
     assert_eq!(error.code(), "mfa_code_required");
     let code = world.control().totp(world.alice.name);

@@ -22,9 +22,11 @@ async fn every_kind(world: &World) -> Vec<Device> {
         let labelled = world.control().request_count();
         device.sign_in_and_connect(&world.alice).await;
         if device.kind.is_phone() {
-            let attached = world.control().wait_from(labelled.saturating_sub(1), |record| {
-                record.path.ends_with("/users/sessions/device") && record.status == Some(200)
-            });
+            let attached = world
+                .control()
+                .wait_from(labelled.saturating_sub(1), |record| {
+                    record.path.ends_with("/users/sessions/device") && record.status == Some(200)
+                });
             device.patiently("the device id attached", attached).await;
         }
     }
@@ -44,8 +46,14 @@ async fn the_list_names_every_kind_and_every_device_logged_out_goes_to_the_sign_
     let mut browsers = Vec::new();
     for kind in KINDS {
         let (url, authority) = (world.server.url(), world.server.ca_pem());
-        let browser =
-            Browser::sign_in(kind, url, authority, world.alice.name, &world.alice.password).await;
+        let browser = Browser::sign_in(
+            kind,
+            url,
+            authority,
+            world.alice.name,
+            &world.alice.password,
+        )
+        .await;
         browsers.push(browser.expect("a browser signed in"));
     }
 
@@ -110,7 +118,9 @@ async fn ending_the_current_row_is_a_sign_out(world: &World) {
             gone.wait_for(|record| record.status.is_some()).await;
         }
     };
-    device.patiently("the session gone at the server", revoked).await;
+    device
+        .patiently("the session gone at the server", revoked)
+        .await;
     assert!(!device.shown().contains(&Shown::EXPIRED));
 }
 

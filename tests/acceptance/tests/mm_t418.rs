@@ -78,7 +78,11 @@ async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &
     phone.open().await;
     phone.forget_shown();
     phone.until_expired().await;
-    assert!(!phone.shown().contains(&Shown::Content), "{:?}", phone.shown());
+    assert!(
+        !phone.shown().contains(&Shown::Content),
+        "{:?}",
+        phone.shown()
+    );
     assert_eq!(phone.until_told(1).await.len(), 1);
 }
 

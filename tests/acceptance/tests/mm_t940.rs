@@ -119,7 +119,11 @@ async fn a_strict_device_that_slept_shows_no_content_before_the_sign_in_page(wor
     assert_eq!(phone.shows(), Shown::Cover);
     phone.forget_shown();
     phone.until_expired().await;
-    assert!(!phone.shown().contains(&Shown::Content), "{:?}", phone.shown());
+    assert!(
+        !phone.shown().contains(&Shown::Content),
+        "{:?}",
+        phone.shown()
+    );
 }
 
 async fn a_confirmation_counts_once_and_only_for_its_session(world: &World) {

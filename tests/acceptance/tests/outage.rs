@@ -45,7 +45,11 @@ async fn health_asked(world: &World, device: &Device, mut from: usize, times: us
                 && record.query.contains("get_server_status")
                 && record.status.is_some()
         });
-        from = device.patiently("a question about health", asked).await.number + 1;
+        from = device
+            .patiently("a question about health", asked)
+            .await
+            .number
+            + 1;
     }
 }
 
@@ -63,7 +67,11 @@ async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &Worl
     let device = signed_in(world, Kind::IPhone).await;
     let from = world.control().request_count();
     outage(world, Database::Stopped);
-    device.core().verify(device.account(), std::time::Duration::ZERO).await.expect("asked");
+    device
+        .core()
+        .verify(device.account(), std::time::Duration::ZERO)
+        .await
+        .expect("asked");
     device.until_shows(Shown::Cover).await;
     // Further evidence on the ladder ends nothing either.
     health_asked(world, &device, from, 2).await;
@@ -93,7 +101,11 @@ async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
     let device = signed_in(world, Kind::Desktop).await;
     let other = signed_in(world, Kind::IPhone).await;
     // The server looks at this user's sessions anew, finds no database, and the socket fails for good.
-    other.core().sign_out(other.account()).await.expect("signed out");
+    other
+        .core()
+        .sign_out(other.account())
+        .await
+        .expect("signed out");
     outage(world, Database::Stopped);
     device.until_shows(Shown::Cover).await;
     back(world);
@@ -121,7 +133,11 @@ async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &Wo
 async fn a_device_that_is_restarted_during_an_outage_stays_suspect_and_comes_back(world: &World) {
     let mut device = signed_in(world, Kind::Android).await;
     outage(world, Database::Stopped);
-    device.core().verify(device.account(), std::time::Duration::ZERO).await.expect("asked");
+    device
+        .core()
+        .verify(device.account(), std::time::Duration::ZERO)
+        .await
+        .expect("asked");
     device.until_shows(Shown::Cover).await;
     device.switch_off().await;
     device.switch_on();
@@ -149,7 +165,10 @@ async fn a_revocation_before_an_outage_is_found_after_it(world: &World) {
 async fn a_sign_in_says_that_the_server_has_a_problem(world: &World) {
     let device = world.device(Kind::IPhone).await;
     outage(world, Database::Stopped);
-    let refused = device.core().sign_in(world.alice.types(&device.server())).await;
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     let error = world.expect_error(refused);
     assert_eq!(error.code(), "server_problem");
     assert!(error.is_retryable());
@@ -159,7 +178,10 @@ async fn a_sign_in_says_that_the_server_has_a_problem(world: &World) {
 async fn a_right_password_after_the_outage_is_right(world: &World) {
     let device = world.device(Kind::AndroidClassic).await;
     outage(world, Database::Stopped);
-    let refused = device.core().sign_in(world.alice.types(&device.server())).await;
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     world.expect_error(refused);
     back(world);
     device.sign_in_and_connect(&world.alice).await;
@@ -218,7 +240,9 @@ async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
             from = next.await.number + 1;
         }
     };
-    device.patiently("the session gone at the server", gone).await;
+    device
+        .patiently("the session gone at the server", gone)
+        .await;
     assert!(device.told().is_empty());
 }
 

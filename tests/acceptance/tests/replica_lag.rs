@@ -14,7 +14,10 @@ cases![
 async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
     world.control().replica_lag(Duration::from_secs(6));
     let device = world.device(Kind::IPhone).await;
-    let signed_in = device.core().sign_in(world.alice.types(&device.server())).await;
+    let signed_in = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     signed_in.expect("signed in");
     device.verify().await;
     device.until_shows(Shown::Content).await;
@@ -23,9 +26,7 @@ async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
         .await;
     assert_eq!(device.verify().await, Standing::Active);
     let shown = device.shown();
-    let signed_out = shown
-        .iter()
-        .any(|shown| matches!(shown, Shown::SignIn(_)));
+    let signed_out = shown.iter().any(|shown| matches!(shown, Shown::SignIn(_)));
     assert!(!signed_out, "{shown:?}");
     assert!(device.told().is_empty());
 }

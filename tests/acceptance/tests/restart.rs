@@ -7,7 +7,10 @@ use steadfast::{Link, Standing};
 use steadfast_acceptance::{Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 
-cases![devices_come_back_by_themselves, a_session_revoked_while_the_server_was_down_ends];
+cases![
+    devices_come_back_by_themselves,
+    a_session_revoked_while_the_server_was_down_ends
+];
 
 async fn devices_come_back_by_themselves(world: &World) {
     let devices = join_all(Kind::ALL.map(|kind| world.device(kind))).await;
@@ -38,6 +41,6 @@ async fn a_session_revoked_while_the_server_was_down_ends(world: &World) {
             .await;
         assert!(world.control().revoke_session(&session));
     };
-    futures_util::join!(restarting, revoking);
+    tokio::join!(restarting, revoking);
     device.until_expired().await;
 }

@@ -61,7 +61,10 @@ async fn a_sign_in_that_is_turned_away_says_for_how_long(world: &World) {
     device
         .network
         .answer(limited().on(Match::path("/api/v4/users/login")));
-    let refused = device.core().sign_in(world.alice.types(&device.server())).await;
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
     let error = world.expect_error(refused);
     assert_eq!(error.code(), "rate_limited");
     assert!(error.is_retryable());

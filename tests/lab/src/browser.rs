@@ -67,7 +67,10 @@ impl Browser {
             .send()
             .await?;
         if !response.status().is_success() {
-            bail!("a browser's sign-in was answered with {}", response.status());
+            bail!(
+                "a browser's sign-in was answered with {}",
+                response.status()
+            );
         }
         let token = response
             .headers()

@@ -171,10 +171,12 @@ impl Actor {
         within: Duration,
         text: Option<&str>,
     ) -> DeviceOutcome {
-        let page = self.device.wait_for(cause.mark, within, |entry| match &entry.event {
-            Event::Shows(Screen::SignIn { text }) => Some((entry.at, text.clone())),
-            _ => None,
-        });
+        let page = self
+            .device
+            .wait_for(cause.mark, within, |entry| match &entry.event {
+                Event::Shows(Screen::SignIn { text }) => Some((entry.at, text.clone())),
+                _ => None,
+            });
         let page = page.await;
         let screens: Vec<(i64, Screen)> = self
             .device
@@ -281,7 +283,13 @@ impl<'a> Stage<'a> {
         let path = folder.path();
         let parts = Kind::ALL.into_iter().zip(POLICIES);
         let devices = try_join_all(parts.map(|(kind, policy)| {
-            Actor::new((kind.name(), kind, policy), &server.user, server, path, &teller)
+            Actor::new(
+                (kind.name(), kind, policy),
+                &server.user,
+                server,
+                path,
+                &teller,
+            )
         }))
         .await?;
         let tablet = ("tablet", Kind::Android, Policy::Shown);
@@ -333,7 +341,10 @@ impl<'a> Stage<'a> {
 
     /// Waits until no session is so young any more that its end would have to be looked at again.
     pub(crate) async fn sessions_grow_up(&self) {
-        let youngest = self.everybody().filter_map(|actor| actor.signed_in_at).max();
+        let youngest = self
+            .everybody()
+            .filter_map(|actor| actor.signed_in_at)
+            .max();
         let left = youngest.map_or(Duration::ZERO, |at| GROWN_UP.saturating_sub(at.elapsed()));
         if !left.is_zero() {
             self.tell(&format!("a while passes ({:.0} s)", left.as_secs_f64()));
@@ -344,7 +355,8 @@ impl<'a> Stage<'a> {
     /// The administrator presses "Revoke All Sessions" and confirms.
     pub(crate) async fn admin_ends_everyone(&self) -> Result<()> {
         let _text: String = self.admin.device.ask(Command::AskToEndEveryone).await?;
-        self.admin.tell("presses \"Revoke All Sessions\" and confirms");
+        self.admin
+            .tell("presses \"Revoke All Sessions\" and confirms");
         self.admin
             .perform(Command::AnswerConfirmation { confirm: true })
             .await

@@ -70,7 +70,9 @@ pub(crate) struct Report {
 }
 
 fn seconds(ms: Option<i64>) -> String {
-    ms.map_or_else(String::new, |ms| format!("{}.{:02} s", ms / 1000, ms % 1000 / 10))
+    ms.map_or_else(String::new, |ms| {
+        format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
+    })
 }
 
 impl Report {
@@ -94,9 +96,15 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut table = Table::new();
         table
-            .load_preset(UTF8_FULL_CONDENSED)
+            .load_style(UTF8_FULL_CONDENSED)
             .set_content_arrangement(ContentArrangement::Disabled)
-            .set_header(["case", "", "cause → covered", "cause → sign-in page", "detail"]);
+            .set_header([
+                "case",
+                "",
+                "cause → covered",
+                "cause → sign-in page",
+                "detail",
+            ]);
         for column in [2, 3] {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);
@@ -108,7 +116,11 @@ impl Report {
                 if case.passed { "passed" } else { "FAILED" }.to_owned(),
                 seconds(case.covered_ms),
                 seconds(case.sign_in_page_ms),
-                if case.passed { String::new() } else { case.detail.clone() },
+                if case.passed {
+                    String::new()
+                } else {
+                    case.detail.clone()
+                },
             ]);
             for device in &case.devices {
                 table.add_row([
@@ -116,7 +128,11 @@ impl Report {
                     if device.passed { "" } else { "failed" }.to_owned(),
                     seconds(device.covered_ms),
                     seconds(device.sign_in_page_ms),
-                    if device.passed { device.detail.clone() } else { String::new() },
+                    if device.passed {
+                        device.detail.clone()
+                    } else {
+                        String::new()
+                    },
                 ]);
             }
         }

@@ -1,9 +1,6 @@
 //! Tells the story as it happens: who, what, and when since the start.
 
-use std::{
-    io::Write,
-    time::Instant,
-};
+use std::{io::Write, time::Instant};
 
 use steadfast_lab::device::{
     Entry,

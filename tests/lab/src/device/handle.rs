@@ -167,10 +167,13 @@ impl Device {
         setup.push(b'\n');
         input.write_all(&setup).await.context("the setup")?;
         self.process = Some((child, tokio::sync::Mutex::new(input)));
-        let first_frame = self
-            .history
-            .find(start, |entry| matches!(entry.event, Event::Shows(_)).then_some(()));
-        if tokio::time::timeout(ANSWER_DEADLINE, first_frame).await.is_err() {
+        let first_frame = self.history.find(start, |entry| {
+            matches!(entry.event, Event::Shows(_)).then_some(())
+        });
+        if tokio::time::timeout(ANSWER_DEADLINE, first_frame)
+            .await
+            .is_err()
+        {
             bail!("the device shows nothing");
         }
         Ok(())
@@ -292,11 +295,7 @@ impl Device {
     }
 
     /// Waits until the screen is so, now or from now on; answers whether it came to that.
-    pub async fn wait_for_screen(
-        &self,
-        within: Duration,
-        fits: impl Fn(&Screen) -> bool,
-    ) -> bool {
+    pub async fn wait_for_screen(&self, within: Duration, fits: impl Fn(&Screen) -> bool) -> bool {
         let mark = self.mark();
         if fits(&self.screen()) {
             return true;

@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use steadfast::{
     AccountId, Changes, Config, Confirmation, Error, HostState, Method, NetworkPath, Notice,
-    NoticeId, NoticeKind, Request, Revision, SecretText, Shows, SignIn, Snapshot,
-    Steadfast, UserQuery, keystore::FileKeyStore, policy::BACKGROUND_GRACE,
+    NoticeId, NoticeKind, Request, Revision, SecretText, Shows, SignIn, Snapshot, Steadfast,
+    UserQuery, keystore::FileKeyStore, policy::BACKGROUND_GRACE,
 };
 
 use super::message::{Command, Event, Line, Place, Screen, SessionRow, Setup, now_ms};

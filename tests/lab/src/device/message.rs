@@ -77,7 +77,11 @@ impl Kind {
             Self::Android => (DeviceKind::Android, "15", "Pixel 8"),
             Self::IPhoneClassic => (DeviceKind::ClassicIPhone, "12.5", "iPhone 6"),
             Self::AndroidClassic => (DeviceKind::ClassicAndroid, "9", "Nexus 5X"),
-            Self::Desktop => (DeviceKind::Desktop(DesktopSystem::Linux), "12", "Workstation"),
+            Self::Desktop => (
+                DeviceKind::Desktop(DesktopSystem::Linux),
+                "12",
+                "Workstation",
+            ),
         };
         Device {
             kind,
@@ -303,5 +307,7 @@ pub enum Event {
 pub fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+        .map_or(0, |time| {
+            i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+        })
 }

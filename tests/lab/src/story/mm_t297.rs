@@ -24,7 +24,9 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let (server, user) = (stage.server, &stage.server.user);
     for kind in KINDS {
         let (url, authorities) = (server.url(), server.authorities());
-        stage.teller.tell(kind.name, &format!("{} signs in", user.name));
+        stage
+            .teller
+            .tell(kind.name, &format!("{} signs in", user.name));
         browsers.push(Browser::sign_in(kind, url, authorities, &user.name, &user.password).await?);
     }
     stage.sessions_grow_up().await;
@@ -38,7 +40,10 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let rows = phone.active_sessions().await?;
     for row in &rows {
         let current = if row.current { " (this one)" } else { "" };
-        phone.tell(&format!("> {}{current}, {}, {}", row.label, row.os, row.browser));
+        phone.tell(&format!(
+            "> {}{current}, {}, {}",
+            row.label, row.os, row.browser
+        ));
     }
     check_rows(stage, &rows, &own)?;
 

@@ -46,7 +46,10 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     outcomes.push(on_phone?);
 
     let (desktop_mark, phone_mark) = marks;
-    for (kind, mark) in [(Kind::Desktop, desktop_mark), (Kind::IPhoneClassic, phone_mark)] {
+    for (kind, mark) in [
+        (Kind::Desktop, desktop_mark),
+        (Kind::IPhoneClassic, phone_mark),
+    ] {
         still_there_after_restart(stage.the_mut(kind), mark).await?;
     }
     Ok(())
@@ -55,15 +58,21 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
 async fn own_session(actor: &Actor) -> Result<String> {
     let rows = actor.active_sessions().await?;
     let own = rows.into_iter().find(|row| row.current);
-    Ok(own.with_context(|| format!("{} finds no row of its own", actor.name))?.id)
+    Ok(own
+        .with_context(|| format!("{} finds no row of its own", actor.name))?
+        .id)
 }
 
 /// When the user was told, and where.
 async fn told(actor: &Actor, mark: usize, within: Duration) -> Option<(i64, Place)> {
-    let told = actor.device.wait_for(mark, within, |entry| match &entry.event {
-        Event::Told { about, place, .. } if about == "session_ended" => Some((entry.at, *place)),
-        _ => None,
-    });
+    let told = actor
+        .device
+        .wait_for(mark, within, |entry| match &entry.event {
+            Event::Told { about, place, .. } if about == "session_ended" => {
+                Some((entry.at, *place))
+            }
+            _ => None,
+        });
     told.await
 }
 
@@ -109,11 +118,13 @@ async fn notified_in_grace_or_later(
     mark: usize,
     ended: i64,
 ) -> Result<DeviceOutcome> {
-    let first = phone.device.wait_for(mark, A_MINUTE, |entry| match &entry.event {
-        Event::Told { .. } => Some("in its grace"),
-        Event::Suspended => Some("suspended after its grace"),
-        _ => None,
-    });
+    let first = phone
+        .device
+        .wait_for(mark, A_MINUTE, |entry| match &entry.event {
+            Event::Told { .. } => Some("in its grace"),
+            Event::Suspended => Some("suspended after its grace"),
+            _ => None,
+        });
     let Some(part) = first.await else {
         bail!("{} is neither notified nor suspended", phone.name);
     };
@@ -132,7 +143,12 @@ async fn still_there_after_restart(actor: &mut Actor, mark: usize) -> Result<()>
     actor.tell("is switched off and on again");
     actor.device.kill().await?;
     actor.device.start().await?;
-    let page = |screen: &Screen| *screen == Screen::SignIn { text: Some(EXPIRED.to_owned()) };
+    let page = |screen: &Screen| {
+        *screen
+            == Screen::SignIn {
+                text: Some(EXPIRED.to_owned()),
+            }
+    };
     ensure!(
         actor.device.wait_for_screen(A_LOOK, page).await,
         "{} {} after a restart",

@@ -25,7 +25,11 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let undisturbed = admin.cause();
     let others = stage.tablet.cause();
     let active = stage.the(Kind::IPhone);
-    let causes: Vec<_> = stage.devices.iter().map(|actor| (actor, actor.cause())).collect();
+    let causes: Vec<_> = stage
+        .devices
+        .iter()
+        .map(|actor| (actor, actor.cause()))
+        .collect();
     admin.perform(Command::EndUserSessions { user_id }).await?;
     active.tell("writes a message");
     let text = "Is anybody there?".to_owned();
@@ -45,7 +49,11 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     outcomes.push(admin.is_undisturbed("stays signed in", undisturbed).await);
     if stage.server.bystander.is_some() {
         let tablet = &stage.tablet;
-        outcomes.push(tablet.is_undisturbed("somebody else's, stays", others).await);
+        outcomes.push(
+            tablet
+                .is_undisturbed("somebody else's, stays", others)
+                .await,
+        );
     }
     stage.everybody_signs_in().await
 }

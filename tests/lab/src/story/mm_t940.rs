@@ -69,7 +69,10 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     outcomes.extend(awake);
 
     debug_assert_eq!(asleep.policy, Policy::Covered);
-    for (actor, part) in [(asleep, "asleep, then opened"), (locked, "left, then opened")] {
+    for (actor, part) in [
+        (asleep, "asleep, then opened"),
+        (locked, "left, then opened"),
+    ] {
         let cause = actor.cause();
         actor.tell("is taken up again");
         actor.perform(Command::Open).await?;

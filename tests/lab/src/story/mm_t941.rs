@@ -35,7 +35,10 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     stage.tablet.tell("is put away, online");
     stage.tablet.perform(Command::Lock).await?;
 
-    let awake = [(&stage.admin, "confirms"), (stage.the(Kind::Desktop), "in use")];
+    let awake = [
+        (&stage.admin, "confirms"),
+        (stage.the(Kind::Desktop), "in use"),
+    ];
     let awake = awake.map(|(actor, part)| (actor, part, actor.cause()));
     stage.admin_ends_everyone().await?;
     outcomes.extend(
@@ -88,10 +91,7 @@ async fn opened_offline(phone: &Actor, outcomes: &mut Vec<DeviceOutcome>) -> Res
     Ok(())
 }
 
-async fn opened_from_background(
-    phone: &Actor,
-    outcomes: &mut Vec<DeviceOutcome>,
-) -> Result<()> {
+async fn opened_from_background(phone: &Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
     let cause = phone.cause();
     phone.tell("is taken up again");
     phone.perform(Command::Open).await?;
@@ -113,7 +113,11 @@ async fn looked_at_offline(phone: &Actor) -> Result<()> {
         Policy::Shown => screen == Screen::Content,
         Policy::Covered => matches!(screen, Screen::Cover { .. }),
     };
-    ensure!(as_the_policy_says, "{} {screen} without a network", phone.name);
+    ensure!(
+        as_the_policy_says,
+        "{} {screen} without a network",
+        phone.name
+    );
     Ok(())
 }
 
