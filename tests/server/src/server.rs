@@ -225,6 +225,7 @@ async fn serve(
             },
             Life::Up(_) => {}
         }
+        shared.listening.send_replace(listener.is_some());
         let Some(listening) = &listener else {
             if life.changed().await.is_err() {
                 return;

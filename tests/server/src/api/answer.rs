@@ -102,6 +102,11 @@ impl Headers {
         self.entries.push((name.to_owned(), value.into()));
     }
 
+    /// Adds what another collection holds.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
     /// Builds the response: sorted, dated, measured, stripped.
     pub(crate) fn respond(
         mut self,

@@ -84,8 +84,19 @@ impl Control {
     /// Returns when the server listens again.
     pub async fn restart(&self, down_for: Duration) {
         let Some(next) = self.go_down() else { return };
+        self.until_listening(false).await;
         tokio::time::sleep(down_for).await;
         self.come_up(next);
+        self.until_listening(true).await;
+    }
+
+    async fn until_listening(&self, wanted: bool) {
+        let mut listening = self.shared.listening.subscribe();
+        let mut life = self.shared.life.subscribe();
+        tokio::select! {
+            _ = listening.wait_for(|listening| *listening == wanted) => {}
+            _ = life.wait_for(|life| *life == Life::Ended) => {}
+        }
     }
 
     fn go_down(&self) -> Option<Life> {

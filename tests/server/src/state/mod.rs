@@ -5,6 +5,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod ids;
+pub(crate) mod rate_limit;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod settings;
@@ -14,6 +15,7 @@ pub(crate) mod users;
 
 use crate::websocket::hub::Hub;
 use clock::Clock;
+use rate_limit::RateLimiter;
 use requests::RequestLog;
 use sessions::{Lookup, Session, SessionCache};
 use settings::{Database, Flavour, HealthQuery, Settings};
@@ -48,6 +50,9 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) replica_lag: Duration,
     pub(crate) stripped_headers: Vec<String>,
+    /// The limit of the whole server, and that of the sign-in route.
+    pub(crate) rate_limiter: RateLimiter,
+    pub(crate) sign_in_rate_limiter: RateLimiter,
 }
 
 pub(crate) struct Shared {
@@ -56,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) database: watch::Sender<Database>,
     pub(crate) health_query: watch::Sender<HealthQuery>,
     pub(crate) life: watch::Sender<Life>,
+    /// Whether clients can connect; follows the life at a short distance.
+    pub(crate) listening: watch::Sender<bool>,
     /// Each task of the server holds a receiver, so that its end can be awaited.
     pub(crate) tasks: watch::Sender<()>,
     pub(crate) requests: RequestLog,
@@ -92,11 +99,14 @@ impl Shared {
                 hub: Hub::default(),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
+                rate_limiter: RateLimiter::default(),
+                sign_in_rate_limiter: RateLimiter::default(),
             }),
             clock,
             database: watch::Sender::new(Database::Healthy),
             health_query: watch::Sender::new(HealthQuery::Answered),
             life: watch::Sender::new(Life::Up(0)),
+            listening: watch::Sender::new(true),
             tasks: watch::Sender::new(()),
             requests: RequestLog::new(),
             flavour,

@@ -427,7 +427,7 @@ impl World {
         }
         let length = self.length_ms(session);
         let elapsed = length - (session.expires_at - now);
-        let threshold = (length / 100).min(24 * HOUR_MS).max(ACTIVITY_STEP_MS);
+        let threshold = (length / 100).clamp(ACTIVITY_STEP_MS, 24 * HOUR_MS);
         if elapsed < threshold {
             return false;
         }

@@ -83,6 +83,10 @@ pub struct Settings {
     pub maximum_url_length: usize,
     /// Largest request body in bytes.
     pub maximum_body_bytes: usize,
+    /// `RateLimitSettings.PerSec`; 0 switches rate limits off, the default.
+    pub rate_limit_per_second: u32,
+    /// `RateLimitSettings.MaxBurst`.
+    pub rate_limit_burst: u32,
     /// How long one attempt to reach a frozen database takes, in milliseconds.
     pub database_connect_timeout_ms: u64,
     /// Time for a socket to authenticate, in milliseconds.
@@ -125,6 +129,8 @@ impl Default for Settings {
             maximum_sessions_per_user: 500,
             maximum_url_length: 2048,
             maximum_body_bytes: 50 * 1024 * 1024,
+            rate_limit_per_second: 0,
+            rate_limit_burst: 100,
             database_connect_timeout_ms: 5_000,
             websocket_auth_grace_ms: 5_000,
             websocket_ping_ms: 60_000,
