@@ -22,7 +22,7 @@ use crate::{canary::Canary, world::User};
 
 /// How long a case waits for something that has to happen: longer than any interval of the product that a case meets. It is
 /// a net, no measure.
-const PATIENCE: Duration = Duration::from_secs(100);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 /// The text on the sign-in page after somebody else ended the session.
 pub const EXPIRED: &str = "Your session has expired. Please log in again.";

@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::{
     canary::{Canary, Secret},
-    device::Device,
+    device::{Device, PATIENCE},
 };
 
 /// Longer than a session counts as young by the server's clock.
@@ -201,6 +201,25 @@ impl World {
     /// Time passes at the server, so that no session is so young that its end does not count at the first look.
     pub fn sessions_grow_up(&self) {
         self.control().clock_advance(GROWN_UP);
+    }
+
+    /// Waits until the server knows so many sessions of a user.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub async fn until_sessions(&self, user: &User, count: usize) {
+        let become_so = async {
+            let mut from = self.control().request_count();
+            while self.control().sessions(user.name).len() != count {
+                let next = self
+                    .control()
+                    .wait_from(from, |record| record.status.is_some());
+                from = next.await.number + 1;
+            }
+        };
+        let became_so = tokio::time::timeout(PATIENCE, become_so).await.is_ok();
+        let sessions = self.control().sessions(user.name);
+        assert!(became_so, "{count} sessions expected: {sessions:?}");
     }
 
     /// Keeps the texts of an error for the canary, and gives it back.

@@ -112,15 +112,7 @@ async fn ending_the_current_row_is_a_sign_out(world: &World) {
     assert_eq!(Shown::of(&snapshot), Shown::SignIn(None));
     assert_eq!(snapshot.reason, Some(Reason::SignedOut));
     assert!(device.told().is_empty());
-    let gone = world.control();
-    let revoked = async {
-        while !gone.sessions(world.alice.name).is_empty() {
-            gone.wait_for(|record| record.status.is_some()).await;
-        }
-    };
-    device
-        .patiently("the session gone at the server", revoked)
-        .await;
+    world.until_sessions(&world.alice, 0).await;
     assert!(!device.shown().contains(&Shown::EXPIRED));
 }
 

@@ -24,25 +24,10 @@ async fn signed_out_offline(world: &World) -> Device {
     device
 }
 
-async fn sessions_become(world: &World, device: &Device, count: usize) {
-    let gone = async {
-        let mut from = 0;
-        while world.control().sessions(world.alice.name).len() != count {
-            let next = world
-                .control()
-                .wait_from(from, |record| record.status.is_some());
-            from = next.await.number + 1;
-        }
-    };
-    device
-        .patiently(&format!("{count} sessions at the server"), gone)
-        .await;
-}
-
 async fn the_server_is_told_when_the_network_is_back(world: &World) {
     let device = signed_out_offline(world).await;
     device.airplane_off();
-    sessions_become(world, &device, 0).await;
+    world.until_sessions(&world.alice, 0).await;
     assert!(device.told().is_empty());
 }
 
@@ -52,7 +37,7 @@ async fn what_is_owed_survives_a_restart(world: &World) {
     device.network.restore();
     device.switch_on();
     assert_eq!(device.shows(), Shown::SignIn(None));
-    sessions_become(world, &device, 0).await;
+    world.until_sessions(&world.alice, 0).await;
     assert!(device.told().is_empty());
 }
 
@@ -61,7 +46,7 @@ async fn signing_in_again_ends_only_the_old_session(world: &World) {
     let old = world.control().sessions(world.alice.name)[0].id.clone();
     device.airplane_off();
     device.sign_in_and_connect(&world.alice).await;
-    sessions_become(world, &device, 1).await;
+    world.until_sessions(&world.alice, 1).await;
     assert_ne!(world.control().sessions(world.alice.name)[0].id, old);
     device.verify().await;
     assert_eq!(device.shows(), Shown::Content);

@@ -1,6 +1,8 @@
 //! The server's database is away. It then answers a good token as it answers a revoked one, a right password as a wrong
 //! one, and the end of a living session as "already gone". Nobody is signed out for it, and nothing is taken for done.
 
+use std::time::Duration;
+
 use steadfast::{Link, Method, Reason, Request, Standing};
 use steadfast_acceptance::{Device, Shown, World, cases};
 use steadfast_lab::device::message::Kind;
@@ -53,6 +55,12 @@ async fn health_asked(world: &World, device: &Device, mut from: usize, times: us
     }
 }
 
+/// Has the device ask the server, and does not wait for what comes of it.
+async fn ask(device: &Device) {
+    let asked = device.core().verify(device.account(), Duration::ZERO).await;
+    asked.expect("asked");
+}
+
 fn never_signed_out(device: &Device) {
     let shown = device.shown();
     let signed_out = shown
@@ -67,11 +75,7 @@ async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &Worl
     let device = signed_in(world, Kind::IPhone).await;
     let from = world.control().request_count();
     outage(world, Database::Stopped);
-    device
-        .core()
-        .verify(device.account(), std::time::Duration::ZERO)
-        .await
-        .expect("asked");
+    ask(&device).await;
     device.until_shows(Shown::Cover).await;
     // Further evidence on the ladder ends nothing either.
     health_asked(world, &device, from, 2).await;
@@ -100,13 +104,10 @@ async fn resuming_while_the_database_is_stopped_covers_and_comes_back(world: &Wo
 async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
     let device = signed_in(world, Kind::Desktop).await;
     let other = signed_in(world, Kind::IPhone).await;
-    // The server looks at this user's sessions anew, finds no database, and the socket fails for good.
-    other
-        .core()
-        .sign_out(other.account())
-        .await
-        .expect("signed out");
+    let elsewhere = other.own_session().await;
     outage(world, Database::Stopped);
+    // The server looks at this user's sessions anew, finds no database, and the socket fails for good.
+    assert!(world.control().revoke_session(&elsewhere));
     device.until_shows(Shown::Cover).await;
     back(world);
     device.until_shows(Shown::Content).await;
@@ -133,11 +134,7 @@ async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &Wo
 async fn a_device_that_is_restarted_during_an_outage_stays_suspect_and_comes_back(world: &World) {
     let mut device = signed_in(world, Kind::Android).await;
     outage(world, Database::Stopped);
-    device
-        .core()
-        .verify(device.account(), std::time::Duration::ZERO)
-        .await
-        .expect("asked");
+    ask(&device).await;
     device.until_shows(Shown::Cover).await;
     device.switch_off().await;
     device.switch_on();
@@ -231,18 +228,7 @@ async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
     device.patiently("a sign-out at the server", told).await;
     assert_eq!(world.control().sessions(world.alice.name).len(), 1);
     back(world);
-    let gone = async {
-        let mut from = from;
-        while !world.control().sessions(world.alice.name).is_empty() {
-            let next = world
-                .control()
-                .wait_from(from, |record| record.status.is_some());
-            from = next.await.number + 1;
-        }
-    };
-    device
-        .patiently("the session gone at the server", gone)
-        .await;
+    world.until_sessions(&world.alice, 0).await;
     assert!(device.told().is_empty());
 }
 
