@@ -124,6 +124,23 @@ pub struct Device {
 }
 
 impl Device {
+    /// A device: its kind, version and build of the app, version of the system, and model.
+    pub fn new(
+        kind: DeviceKind,
+        app_version: &str,
+        app_build: &str,
+        system_version: &str,
+        model: &str,
+    ) -> Self {
+        Self {
+            kind,
+            app_version: app_version.to_owned(),
+            app_build: app_build.to_owned(),
+            system_version: system_version.to_owned(),
+            model: model.to_owned(),
+        }
+    }
+
     /// The user agent from which the server makes the platform, system and browser that other people see in the list of
     /// sessions (`server/channels/app/user_agent.go`). Characters that no header may have become `?`.
     pub fn user_agent(&self) -> String {
@@ -250,4 +267,202 @@ pub fn label(session: &Session) -> Label {
         label.text = "Native Desktop App".to_owned();
     }
     label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(device_id: &str, platform: &str, os: &str, browser: &str) -> Session {
+        let props = [("platform", platform), ("os", os), ("browser", browser)];
+        Session {
+            device_id: device_id.to_owned(),
+            props: props
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            ..Session::default()
+        }
+    }
+
+    #[test]
+    fn labels_are_those_of_the_web_app() {
+        let desktop = "Desktop App/5.12.1";
+        let cases = [
+            (
+                session("apple_rn-v2:t", "iPhone", "iOS", ""),
+                "iPhone Native App",
+                Icon::Apple,
+            ),
+            (
+                session("apple_rnbeta:t", "iPad", "iOS", ""),
+                "iPhone Native App",
+                Icon::Apple,
+            ),
+            (
+                session("apple:t", "iPhone", "iOS", ""),
+                "iPhone Native Classic App",
+                Icon::Apple,
+            ),
+            (
+                session("android_rn-v2:t", "Linux", "Android", ""),
+                "Android Native App",
+                Icon::Android,
+            ),
+            (
+                session("android:t", "Linux", "Android", ""),
+                "Android Native Classic App",
+                Icon::Android,
+            ),
+            (
+                session("", "iPhone", "iOS", "Mobile App/2.43.0+799"),
+                "iPhone",
+                Icon::Apple,
+            ),
+            (
+                session("", "iPad", "iOS", "Mobile App/2.43.0+799"),
+                "iPad",
+                Icon::None,
+            ),
+            (
+                session("", "Linux", "Android", "Mobile App/2.43.0+799"),
+                "Android",
+                Icon::Android,
+            ),
+            (
+                session("", "Windows", "Windows 10", desktop),
+                "Native Desktop App",
+                Icon::Windows,
+            ),
+            (
+                session("", "Macintosh", "Mac OS", desktop),
+                "Native Desktop App",
+                Icon::Apple,
+            ),
+            (
+                session("", "Linux", "Linux", desktop),
+                "Native Desktop App",
+                Icon::Linux,
+            ),
+            (
+                session("", "Windows", "Windows 10", "Edge/131.0.2903"),
+                "Windows",
+                Icon::Windows,
+            ),
+            (
+                session("", "Macintosh", "Mac OS", "Safari/18.1"),
+                "Macintosh",
+                Icon::Apple,
+            ),
+            (
+                session("", "X11", "Linux", "Firefox/133.0"),
+                "X11",
+                Icon::Linux,
+            ),
+            (
+                session("", "Unknown", "", "Unknown/0.0"),
+                "Unknown",
+                Icon::None,
+            ),
+            // A server of the classic apps' time takes the official app for a desktop.
+            (
+                session("", "Windows", "", "Desktop App/0.0"),
+                "Native Desktop App",
+                Icon::Windows,
+            ),
+        ];
+        for (session, text, icon) in cases {
+            let found = label(&session);
+            assert_eq!(
+                (found.text.as_str(), found.icon),
+                (text, icon),
+                "{:?}",
+                session.props
+            );
+        }
+    }
+
+    #[test]
+    fn rows_of_access_tokens_and_expired_rows_are_not_listed() {
+        let now = UnixMillis(1_000);
+        let mut row = Session::default();
+        for (expires_at, listed) in [
+            (0, true),
+            (-1, true),
+            (999, false),
+            (1_000, true),
+            (1_001, true),
+        ] {
+            row.expires_at = expires_at;
+            assert_eq!(is_listed(&row, now), listed, "{expires_at}");
+        }
+        row.expires_at = 0;
+        row.props.insert("type".into(), "UserAccessToken".into());
+        assert!(!is_listed(&row, now));
+    }
+
+    #[test]
+    fn device_ids_keep_to_what_every_server_takes() {
+        let id = DeviceId::of_push_token(DeviceKind::IPad, "abc:DEF-1._").unwrap();
+        assert_eq!(id.as_str(), "apple_rn-v2:abc:DEF-1._");
+        assert_eq!(format!("{id:?}"), "DeviceId(apple_rn-v2:…)");
+        assert_eq!(DeviceId::parse(""), Err(DeviceIdError::Empty));
+        assert_eq!(
+            DeviceId::parse(&"x".repeat(257)),
+            Err(DeviceIdError::TooLong)
+        );
+        assert!(DeviceId::parse(&"x".repeat(256)).is_ok());
+        for text in ["a b", "a\r\nb", "a/b", "ü", "a\0"] {
+            assert_eq!(
+                DeviceId::parse(text),
+                Err(DeviceIdError::ForbiddenCharacter),
+                "{text:?}"
+            );
+        }
+        let desktop = DeviceKind::Desktop(DesktopSystem::Linux);
+        assert_eq!(
+            DeviceId::of_push_token(desktop, "t"),
+            Err(DeviceIdError::NotForThisKind)
+        );
+        assert_eq!(
+            DeviceId::of_push_token(DeviceKind::Android, ""),
+            Err(DeviceIdError::Empty)
+        );
+    }
+
+    #[test]
+    fn user_agents_name_the_platform_and_are_valid_headers() {
+        let agent = |kind, model: &str| {
+            let agent = Device {
+                kind,
+                app_version: "2.43.0".into(),
+                app_build: "799".into(),
+                system_version: "18.5".into(),
+                model: model.into(),
+            }
+            .user_agent();
+            assert!(http::HeaderValue::from_str(&agent).is_ok(), "{agent}");
+            agent
+        };
+        assert_eq!(
+            agent(DeviceKind::IPhone, "iPhone 15 Pro"),
+            "Mattermost Mobile/2.43.0+799 (iOS; 18.5; iPhone 15 Pro)"
+        );
+        assert_eq!(
+            agent(DeviceKind::IPhone, "Simulator"),
+            "Mattermost Mobile/2.43.0+799 (iOS; 18.5; iPhone Simulator)"
+        );
+        assert_eq!(
+            agent(DeviceKind::IPad, ""),
+            "Mattermost Mobile/2.43.0+799 (iPadOS; 18.5; iPad)"
+        );
+        assert_eq!(
+            agent(DeviceKind::Android, "Pixel\r\nCookie: ü"),
+            "Mattermost Mobile/2.43.0+799 (Android; 18.5; Pixel??Cookie: ?)"
+        );
+        assert!(agent(DeviceKind::ClassicIPhone, "").contains("iPhone OS 18_5 like"));
+        assert!(!agent(DeviceKind::ClassicAndroid, "Nexus 5").contains("Mattermost"));
+        assert!(
+            agent(DeviceKind::Desktop(DesktopSystem::MacOs), "").contains("Mattermost/2.43.0 ")
+        );
+    }
 }

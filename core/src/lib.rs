@@ -1,7 +1,60 @@
-//! A session core for Mattermost mobile apps.
+//! A session core for Mattermost mobile apps: it signs people in, keeps their tokens, holds the realtime socket through
+//! every change of the network, and finds out when a session was revoked — at once while the app is in front, and on resume
+//! if it happened while the phone was off. A user who was revoked is out; nobody else ever is.
+//!
+//! # An app in a dozen lines
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use steadfast::{Config, Device, DeviceKind, FileKeyStore, HostState, Revision, Shows, SignIn, Steadfast};
+//!
+//! # async fn app() -> Result<(), Box<dyn std::error::Error>> {
+//! let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
+//! let core = Steadfast::open(Config::new("vault", device), Arc::new(FileKeyStore::open("keys")?))?;
+//!
+//! // 1. Sign in once. The session is stored, the socket is dialled, and both are looked after from here on.
+//! let account = core
+//!     .sign_in(SignIn::new("chat.example.com", "alice", "her password"))
+//!     .await?;
+//!
+//! // 2. Say where the app is, whenever that changes, and when the network does.
+//! core.host_state(HostState::Focused).await?;
+//!
+//! // 3. Show what the core says.
+//! let mut revision = Revision::START;
+//! loop {
+//!     let changes = core.changes(revision).await?;
+//!     revision = changes.revision;
+//!     match core.snapshot(account)?.shows() {
+//!         Shows::Content => println!("content"),
+//!         Shows::Cover(message) => println!("a cover that says {}", message.text),
+//!         Shows::SignIn(message) => println!("the sign-in page {:?}", message.map(|message| message.text)),
+//!         _ => println!("the sign-in page"),
+//!     }
+//! }
+//! # }
+//! ```
+//!
+//! # What an app calls, in which order
+//!
+//! 1. [`Steadfast::open`] at start: local, quick, touches neither network nor key store.
+//! 2. [`Steadfast::accounts`] for what to show first; [`Steadfast::changes`] for whatever follows.
+//! 3. [`Steadfast::sign_in`]; [`Error::MfaCodeRequired`] means: ask for the code and call again.
+//! 4. [`Steadfast::host_state`] and [`Steadfast::network_changed`] as the platform tells. With
+//!    [`HostState::Suspended`] it returns when no socket and no file is open any more.
+//! 5. [`Steadfast::request`] and [`Steadfast::events`] for the app's own traffic: the app never handles a token.
+//! 6. [`Steadfast::notices`] for the operating system's notifications, acknowledged once shown.
+//!
+//! # Where things are
+//!
+//! `session/` is the machine that decides when a user is signed out; `evidence` is what one response proves; `policy` holds
+//! every duration. Those are pure. `server/` speaks with Mattermost, `vault/` with SQLite, `engine/` carries out what the
+//! machine decides, `api/` is the surface.
 
+mod api;
 pub mod device;
-pub mod error;
+mod engine;
+mod error;
 pub mod evidence;
 pub mod keystore;
 pub mod pace;
@@ -10,3 +63,16 @@ pub mod secret;
 pub mod server;
 pub mod session;
 pub mod vault;
+
+pub use api::{
+    ActiveSession, Changes, Config, Confirmation, Link, Method, Notice, NoticeId, NoticeKind,
+    Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows, SignIn, Snapshot,
+    Standing, Steadfast, UserQuery, UserSummary, message,
+};
+pub use device::{Device, DeviceId, DeviceKind};
+pub use engine::events::{Event, EventBatch};
+pub use error::{Error, Reaction};
+pub use keystore::{FileKeyStore, KeyStore};
+pub use secret::SecretText;
+pub use server::{ClearText, NetworkProfile, Roots};
+pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};

@@ -132,8 +132,12 @@ pub const CONFIRMATION_LIFETIME: Duration = minutes(5);
 pub const DISK_RESERVE: u64 = 256 * 1024;
 /// Time the vault waits for another process's lock.
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
-/// Waits between tries of what is owed to the server.
-pub const OUTBOX_RETRY: Window = window(5, 10);
+/// Time a scrub waits for a reader of the vault. Short, because a blocked scrub is tried again and a suspension waits for it.
+pub const SCRUB_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+/// First wait between tries of what is owed to the server; each further one doubles.
+pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
+/// The outbox looks again no sooner than this, so that a clock that jumps cannot make it spin.
+pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
 /// A wipe push without any usable answer for this long wipes.
@@ -157,7 +161,7 @@ pub const COMMIT_RETRY_CAP: Duration = seconds(60);
 pub const KEY_RETRY: Duration = seconds(30);
 /// How much longer than its own deadline a question may take before the machine gives it up.
 pub const ANSWER_SLACK: Duration = seconds(5);
-/// Paths whose hints are muted at a time; the oldest give way.
+/// Paths whose hints are muted at a time; further ones are not muted.
 pub const MUTED_PATHS: usize = 64;
 /// Online time counted between two events at most. A process that was frozen was not online.
 pub const ONLINE_STEP: Duration = minutes(15);

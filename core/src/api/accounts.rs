@@ -1,6 +1,8 @@
 //! Accounts as they stand, and what changes about them.
 
-use crate::api::{Changes, Notice, NoticeId, Obligation, ObligationId, Revision, Snapshot, Steadfast};
+use crate::api::{
+    Changes, Notice, NoticeId, Obligation, ObligationId, Revision, Snapshot, Steadfast,
+};
 use crate::engine::events::EventBatch;
 use crate::error::Error;
 use crate::session::AccountId;
@@ -17,7 +19,12 @@ impl Steadfast {
     /// [`Error::NoSuchAccount`].
     pub fn snapshot(&self, id: AccountId) -> Result<Snapshot, Error> {
         let current = self.engine().hub.read();
-        current.accounts.iter().find(|snapshot| snapshot.id == id).cloned().ok_or(Error::NoSuchAccount)
+        current
+            .accounts
+            .iter()
+            .find(|snapshot| snapshot.id == id)
+            .cloned()
+            .ok_or(Error::NoSuchAccount)
     }
 
     /// Waits until there is something newer than `since`, and gives everything as it then stands. Any number of callers;
@@ -40,7 +47,9 @@ impl Steadfast {
     /// Those of the store.
     pub async fn acknowledge_notice(&self, id: NoticeId) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.acknowledge_notice(id).await }).await
+        self.engine()
+            .run(async move { engine.acknowledge_notice(id).await })
+            .await
     }
 
     /// What the app owes, oldest first. Local and immediate.
@@ -54,7 +63,9 @@ impl Steadfast {
     /// Those of the store.
     pub async fn acknowledge_obligation(&self, id: ObligationId) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.acknowledge_obligation(id).await }).await
+        self.engine()
+            .run(async move { engine.acknowledge_obligation(id).await })
+            .await
     }
 
     /// Waits for realtime events after `after_seq` (0 at first, then [`EventBatch::last_seq`]). Asking for what comes after
@@ -64,7 +75,10 @@ impl Steadfast {
     /// [`Error::NoSuchAccount`], [`Error::Closed`].
     pub async fn events(&self, id: AccountId, after_seq: i64) -> Result<EventBatch, Error> {
         let account = self.engine().account(id)?;
-        let batch = self.engine().run(async move { Ok(account.events.wait(after_seq).await) }).await?;
+        let batch = self
+            .engine()
+            .run(async move { Ok(account.events.wait(after_seq).await) })
+            .await?;
         self.engine().resynced(id, &batch);
         Ok(batch)
     }

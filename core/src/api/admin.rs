@@ -20,7 +20,11 @@ pub struct UserQuery {
 
 impl Default for UserQuery {
     fn default() -> Self {
-        Self { term: None, page: 0, per_page: policy::USERS_PER_PAGE }
+        Self {
+            term: None,
+            page: 0,
+            per_page: policy::USERS_PER_PAGE,
+        }
     }
 }
 
@@ -74,7 +78,9 @@ impl Steadfast {
     /// [`Error::NotSignedIn`], [`Error::SessionEnded`]; those of the network and the server.
     pub async fn users(&self, id: AccountId, query: UserQuery) -> Result<Vec<UserSummary>, Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.users(id, query).await }).await
+        self.engine()
+            .run(async move { engine.users(id, query).await })
+            .await
     }
 
     /// Ends every session of a user. Done only when the server's list of them is empty.
@@ -84,10 +90,14 @@ impl Steadfast {
     /// they are not; else as [`users`](Self::users).
     pub async fn end_user_sessions(&self, id: AccountId, user_id: &str) -> Result<(), Error> {
         if !wire::is_id(user_id) {
-            return Err(Error::InvalidArgument { argument: "user_id" });
+            return Err(Error::InvalidArgument {
+                argument: "user_id",
+            });
         }
         let (engine, user_id) = (self.engine().clone(), user_id.to_owned());
-        self.engine().run(async move { engine.end_user_sessions(id, user_id).await }).await
+        self.engine()
+            .run(async move { engine.end_user_sessions(id, user_id).await })
+            .await
     }
 
     /// Asks for confirmation before every session of the server is ended. Touches nothing.
@@ -96,7 +106,9 @@ impl Steadfast {
     /// [`Error::NotSignedIn`], [`Error::NoSuchAccount`]; [`Error::Forbidden`] if the user is no system administrator.
     pub async fn prepare_end_everyone(&self, id: AccountId) -> Result<Confirmation, Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.prepare_end_everyone(id).await }).await
+        self.engine()
+            .run(async move { engine.prepare_end_everyone(id).await })
+            .await
     }
 
     /// Ends every session of every user, this one included. This device then asks about its own session at once instead of
@@ -107,6 +119,8 @@ impl Steadfast {
     /// else as [`users`](Self::users).
     pub async fn confirm_end_everyone(&self, confirmation: Confirmation) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.confirm_end_everyone(confirmation).await }).await
+        self.engine()
+            .run(async move { engine.confirm_end_everyone(confirmation).await })
+            .await
     }
 }

@@ -14,7 +14,9 @@ impl Steadfast {
     /// [`Error::Closed`]; after a suspension, those of opening the vault.
     pub async fn host_state(&self, state: HostState) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.host_state(state).await }).await
+        self.engine()
+            .run(async move { engine.host_state(state).await })
+            .await
     }
 
     /// The network changed, or came or went. Call it for a change between networks as well, with `Up`.
@@ -32,7 +34,9 @@ impl Steadfast {
     /// [`Error::NoSuchAccount`], [`Error::Closed`].
     pub async fn verify(&self, id: AccountId, deadline: Duration) -> Result<Standing, Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.verify(id, deadline).await }).await?;
+        self.engine()
+            .run(async move { engine.verify(id, deadline).await })
+            .await?;
         Ok(self.snapshot(id)?.standing)
     }
 
@@ -43,8 +47,12 @@ impl Steadfast {
     /// [`Error::InvalidArgument`] for a text that cannot be a device id; those of the store.
     pub async fn set_device_id(&self, device_id: Option<String>) -> Result<(), Error> {
         let parsed = device_id.as_deref().map(DeviceId::parse).transpose();
-        let parsed = parsed.map_err(|_| Error::InvalidArgument { argument: "device_id" })?;
+        let parsed = parsed.map_err(|_| Error::InvalidArgument {
+            argument: "device_id",
+        })?;
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.set_device_id(parsed).await }).await
+        self.engine()
+            .run(async move { engine.set_device_id(parsed).await })
+            .await
     }
 }

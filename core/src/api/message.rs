@@ -10,8 +10,10 @@ pub struct Message {
 }
 
 /// On the sign-in page after a session ended. Neutral: the core never claims who ended it.
-pub const SESSION_EXPIRED: Message =
-    Message { id: "session_expired", text: "Your session has expired. Please log in again." };
+pub const SESSION_EXPIRED: Message = Message {
+    id: "session_expired",
+    text: "Your session has expired. Please log in again.",
+};
 
 /// The operating system's notification of the same end.
 pub const SESSION_EXPIRED_NOTIFICATION: Message = Message {
@@ -20,7 +22,10 @@ pub const SESSION_EXPIRED_NOTIFICATION: Message = Message {
 };
 
 /// On the cover, while a session is being checked.
-pub const CHECKING_SESSION: Message = Message { id: "checking_session", text: "Checking your session…" };
+pub const CHECKING_SESSION: Message = Message {
+    id: "checking_session",
+    text: "Checking your session…",
+};
 
 /// On the cover, while multi-factor authentication must be set up first.
 pub const MFA_ENROLMENT: Message = Message {
@@ -29,16 +34,22 @@ pub const MFA_ENROLMENT: Message = Message {
 };
 
 /// On the sign-in page when the key that opens the stored session is gone, for example after a restored backup.
-pub const KEY_LOST: Message =
-    Message { id: "key_lost", text: "This device can no longer open your saved session. Please log in again." };
+pub const KEY_LOST: Message = Message {
+    id: "key_lost",
+    text: "This device can no longer open your saved session. Please log in again.",
+};
 
 /// On the sign-in page when the session could not be verified for too long.
-pub const UNVERIFIABLE: Message =
-    Message { id: "unverifiable", text: "Your session could not be verified. Please log in again." };
+pub const UNVERIFIABLE: Message = Message {
+    id: "unverifiable",
+    text: "Your session could not be verified. Please log in again.",
+};
 
 /// The offer after a verdict that turned out to be wrong.
-pub const MAY_CONTINUE: Message =
-    Message { id: "may_continue", text: "Your session is still valid. You can continue without logging in." };
+pub const MAY_CONTINUE: Message = Message {
+    id: "may_continue",
+    text: "Your session is still valid. You can continue without logging in.",
+};
 
 /// Asked before every session of the server is ended.
 pub const REVOKE_EVERYONE: Message = Message {

@@ -57,7 +57,11 @@ impl Steadfast {
     /// [`Error::StoreNewer`] if a newer version wrote the vault; [`Error::DiskFull`] and [`Error::StoreUnavailable`] if it
     /// cannot be opened now; [`Error::InvalidArgument`] if the configuration cannot be used.
     pub fn open(config: Config, key_store: Arc<dyn KeyStore>) -> Result<Self, Error> {
-        Ok(Self { owner: Arc::new(Owner { engine: Engine::open(config, key_store)? }) })
+        Ok(Self {
+            owner: Arc::new(Owner {
+                engine: Engine::open(config, key_store)?,
+            }),
+        })
     }
 
     /// Closes the core: sockets end, the vault is closed. Returns within about a second. Calls afterwards give

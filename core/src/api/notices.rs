@@ -36,7 +36,9 @@ impl Notice {
     /// The text of the operating system's notification.
     pub fn message(&self) -> Message {
         match self.kind {
-            NoticeKind::SessionEnded | NoticeKind::AboutToExpire => message::SESSION_EXPIRED_NOTIFICATION,
+            NoticeKind::SessionEnded | NoticeKind::AboutToExpire => {
+                message::SESSION_EXPIRED_NOTIFICATION
+            }
             NoticeKind::MayContinue => message::MAY_CONTINUE,
         }
     }
@@ -53,6 +55,10 @@ pub struct Obligation {
     pub id: ObligationId,
     /// Whose data is to be erased.
     pub account: AccountId,
+    /// Canonical address of its server.
+    pub server_url: String,
+    /// The server's id of the user.
+    pub user_id: String,
     /// Why the account's session ended, if it did.
     pub reason: Option<Reason>,
     /// Since when, in wall-clock time.

@@ -38,7 +38,13 @@ pub struct Request {
 impl Request {
     /// A request without parameters, headers or body.
     pub fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), headers: Vec::new(), body: None }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+        }
     }
 
     /// Adds a JSON body.
@@ -76,6 +82,8 @@ impl Steadfast {
     /// allowed; [`Error::TooLarge`]; [`Error::NotSignedIn`], [`Error::SessionEnded`]; those of the network.
     pub async fn request(&self, id: AccountId, request: Request) -> Result<Response, Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.request(id, request).await }).await
+        self.engine()
+            .run(async move { engine.request(id, request).await })
+            .await
     }
 }

@@ -35,7 +35,9 @@ impl Steadfast {
     /// [`Error::NotSignedIn`], [`Error::SessionEnded`]; those of the network and the server.
     pub async fn active_sessions(&self, id: AccountId) -> Result<Vec<ActiveSession>, Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.active_sessions(id).await }).await
+        self.engine()
+            .run(async move { engine.active_sessions(id).await })
+            .await
     }
 
     /// Ends one of the user's sessions. Done only when the server's list no longer holds it. Ending the current one is a
@@ -46,7 +48,9 @@ impl Steadfast {
     /// said that it was gone and it is not; else as [`active_sessions`](Self::active_sessions).
     pub async fn end_session(&self, id: AccountId, session: &str) -> Result<(), Error> {
         let (engine, session) = (self.engine().clone(), session.to_owned());
-        self.engine().run(async move { engine.end_session(id, session).await }).await
+        self.engine()
+            .run(async move { engine.end_session(id, session).await })
+            .await
     }
 
     /// Ends every session of the user, this one included, and signs out here.
@@ -55,6 +59,8 @@ impl Steadfast {
     /// As [`end_session`](Self::end_session); then nothing was signed out here.
     pub async fn end_all_my_sessions(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.end_all_my_sessions(id).await }).await
+        self.engine()
+            .run(async move { engine.end_all_my_sessions(id).await })
+            .await
     }
 }

@@ -20,6 +20,29 @@ pub struct SignIn {
     pub mfa_code: Option<SecretText>,
 }
 
+impl SignIn {
+    /// A sign-in without a one-time code.
+    pub fn new(
+        server: impl Into<String>,
+        login_id: impl Into<String>,
+        password: impl Into<SecretText>,
+    ) -> Self {
+        Self {
+            server: server.into(),
+            login_id: login_id.into(),
+            password: password.into(),
+            mfa_code: None,
+        }
+    }
+
+    /// Adds the one-time code that the server asked for.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<SecretText>) -> Self {
+        self.mfa_code = Some(code.into());
+        self
+    }
+}
+
 /// What a server says of itself before anybody signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
@@ -77,10 +100,14 @@ impl Steadfast {
     pub async fn sign_in(&self, request: SignIn) -> Result<AccountId, Error> {
         let address = parse_address(&request.server, self.engine().config.clear_text)?;
         if request.login_id.trim().is_empty() {
-            return Err(Error::InvalidArgument { argument: "login_id" });
+            return Err(Error::InvalidArgument {
+                argument: "login_id",
+            });
         }
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.sign_in(address, request).await }).await
+        self.engine()
+            .run(async move { engine.sign_in(address, request).await })
+            .await
     }
 
     /// Signs out: here first, at once and durably, then at the server. Offline the server's part is owed, and done when it can
@@ -91,6 +118,8 @@ impl Steadfast {
     /// [`Error::DiskFull`] if the sign-out could be made effective here but the server's part cannot be guaranteed.
     pub async fn sign_out(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
-        self.engine().run(async move { engine.sign_out(id).await }).await
+        self.engine()
+            .run(async move { engine.sign_out(id).await })
+            .await
     }
 }

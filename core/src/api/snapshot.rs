@@ -97,7 +97,9 @@ impl Snapshot {
     pub fn shows(&self) -> Shows {
         match self.standing {
             Standing::Ended => Shows::SignIn(match self.reason {
-                Some(Reason::SessionEnded | Reason::Wiped | Reason::StorageLost) => Some(message::SESSION_EXPIRED),
+                Some(Reason::SessionEnded | Reason::Wiped | Reason::StorageLost) => {
+                    Some(message::SESSION_EXPIRED)
+                }
                 Some(Reason::KeyLost) => Some(message::KEY_LOST),
                 Some(Reason::SignedOut | Reason::Replaced) | None => None,
             }),

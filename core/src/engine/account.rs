@@ -5,11 +5,14 @@ use crate::engine::token::TokenCache;
 use crate::engine::worker::Message;
 use crate::server::Rest;
 use crate::session::{AccountId, Event};
+use crate::vault::AccountRecord;
 use tokio::sync::mpsc;
 
 pub(crate) struct Account {
     pub(crate) id: AccountId,
     pub(crate) user_id: String,
+    /// What was stored of the headers on the way to this server, as JSON.
+    pub(crate) header_habits: Option<String>,
     pub(crate) rest: Rest,
     pub(crate) events: EventQueue,
     pub(crate) tokens: TokenCache,
@@ -18,10 +21,20 @@ pub(crate) struct Account {
 
 impl Account {
     /// Also gives the receiving end, for the worker.
-    pub(crate) fn new(id: AccountId, user_id: String, rest: Rest) -> (Self, mpsc::UnboundedReceiver<Message>) {
+    pub(crate) fn new(
+        record: &AccountRecord,
+        rest: Rest,
+    ) -> (Self, mpsc::UnboundedReceiver<Message>) {
         let (messages, inbox) = mpsc::unbounded_channel();
-        let account =
-            Self { id, user_id, rest, events: EventQueue::new(), tokens: TokenCache::default(), messages };
+        let account = Self {
+            id: record.id,
+            user_id: record.user_id.clone(),
+            header_habits: record.header_habits.clone(),
+            rest,
+            events: EventQueue::new(),
+            tokens: TokenCache::default(),
+            messages,
+        };
         (account, inbox)
     }
 

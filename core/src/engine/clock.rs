@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the engine reads the time.
-pub trait Clock: Send + Sync + 'static {
+pub(crate) trait Clock: Send + Sync + 'static {
     /// Wall time.
     fn wall(&self) -> UnixMillis;
     /// Time since the device started, sleep included.
@@ -19,25 +19,32 @@ pub trait Clock: Send + Sync + 'static {
 
 /// The device's own clock.
 #[derive(Debug, Clone)]
-pub struct SystemClock {
+pub(crate) struct SystemClock {
     boot_id: Option<BootId>,
 }
 
 impl SystemClock {
     /// `boot_id` is what the host knows of the device's start (on Apple systems `kern.bootsessionuuid`); on Linux and
     /// Android the kernel's own is read if the host gives none.
-    pub fn new(boot_id: Option<String>) -> Self {
+    pub(crate) fn new(boot_id: Option<String>) -> Self {
         let from_kernel = || {
             let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
             Some(id.trim().to_owned())
         };
-        Self { boot_id: boot_id.or_else(from_kernel).filter(|id| !id.is_empty()).map(BootId) }
+        Self {
+            boot_id: boot_id
+                .or_else(from_kernel)
+                .filter(|id| !id.is_empty())
+                .map(BootId),
+        }
     }
 }
 
 impl Clock for SystemClock {
     fn wall(&self) -> UnixMillis {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -48,7 +55,11 @@ impl Clock for SystemClock {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let id = rustix::time::ClockId::Monotonic;
         let time = rustix::time::clock_gettime(id);
-        BootMillis(time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000))
+        BootMillis(
+            time.tv_sec
+                .saturating_mul(1_000)
+                .saturating_add(time.tv_nsec / 1_000_000),
+        )
     }
 
     fn boot_id(&self) -> Option<BootId> {
@@ -68,7 +79,11 @@ impl Times {
     }
 
     pub(crate) fn now(&self) -> Now {
-        Now { boot: self.clock.boot(), wall: self.clock.wall(), entropy: entropy() }
+        Now {
+            boot: self.clock.boot(),
+            wall: self.clock.wall(),
+            entropy: entropy(),
+        }
     }
 
     pub(crate) fn boot(&self) -> BootMillis {
@@ -79,8 +94,12 @@ impl Times {
         self.clock.wall()
     }
 
-    pub(crate) fn boot_id(&self) -> Option<BootId> {
-        self.clock.boot_id()
+    /// Which start of the device this is. Where nobody tells, one that equals no other: stored times are then compared by
+    /// the wall clock, and whatever needs proof that the device was not restarted does not get it.
+    pub(crate) fn boot_id(&self) -> BootId {
+        self.clock
+            .boot_id()
+            .unwrap_or_else(|| BootId(format!("unknown-{:016x}", entropy())))
     }
 }
 

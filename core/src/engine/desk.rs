@@ -20,7 +20,9 @@ pub(crate) struct Desk<T> {
 
 impl<T> Clone for Desk<T> {
     fn clone(&self) -> Self {
-        Self { jobs: self.jobs.clone() }
+        Self {
+            jobs: self.jobs.clone(),
+        }
     }
 }
 
@@ -28,27 +30,37 @@ impl<T: Send + 'static> Desk<T> {
     /// Starts the thread. It ends when the last clone of the desk is dropped and the jobs are done.
     pub(crate) fn start(name: &str, mut owned: T) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, inbox) = mpsc::channel::<Job<T>>();
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            while let Ok(job) = inbox.recv() {
-                job(&mut owned);
-            }
-        })?;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                while let Ok(job) = inbox.recv() {
+                    job(&mut owned);
+                }
+            })?;
         Ok((Self { jobs }, thread))
     }
 
     /// Hands in a job now, and returns what waits for its result.
-    pub(crate) fn hand_in<R: Send + 'static>(
+    pub(crate) fn hand_in<R, J>(
         &self,
-        job: impl FnOnce(&mut T) -> R + Send + 'static,
-    ) -> impl Future<Output = Result<R, DeskClosed>> + Send + use<T, R> {
+        job: J,
+    ) -> impl Future<Output = Result<R, DeskClosed>> + Send + use<T, R, J>
+    where
+        R: Send + 'static,
+        J: FnOnce(&mut T) -> R + Send + 'static,
+    {
         let (done, result) = oneshot::channel();
         let sent = self.jobs.send(Box::new(move |owned| {
             // Nobody waiting is no reason to leave the job undone.
             let _ = done.send(job(owned));
         }));
+        let sent = sent.is_ok();
         async move {
-            sent.map_err(|_| DeskClosed)?;
-            result.await.map_err(|_| DeskClosed)
+            if sent {
+                result.await.map_err(|_| DeskClosed)
+            } else {
+                Err(DeskClosed)
+            }
         }
     }
 }

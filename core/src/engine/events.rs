@@ -65,6 +65,8 @@ struct Stream {
     expected: i64,
     /// Server sequence number after the last one that was taken.
     resume: i64,
+    /// The last place that a reader said it had seen.
+    seen: i64,
 }
 
 impl Stream {
@@ -94,9 +96,19 @@ pub(crate) enum Arrival {
 
 impl EventQueue {
     pub(crate) fn new() -> Self {
-        let stream =
-            Stream { queue: VecDeque::new(), next_seq: 1, floor: 0, connection_id: None, expected: 1, resume: 1 };
-        Self { stream: Mutex::new(stream), news: watch::Sender::new(0) }
+        let stream = Stream {
+            queue: VecDeque::new(),
+            next_seq: 1,
+            floor: 0,
+            connection_id: None,
+            expected: 1,
+            resume: 1,
+            seen: 0,
+        };
+        Self {
+            stream: Mutex::new(stream),
+            news: watch::Sender::new(0),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Stream> {
@@ -107,7 +119,8 @@ impl EventQueue {
     /// so. A server that does not number its connections sends an empty id: then every hello is a gap.
     pub(crate) fn hello(&self, connection_id: &str) -> bool {
         let mut stream = self.lock();
-        let gap = connection_id.is_empty() || stream.connection_id.as_deref() != Some(connection_id);
+        let gap =
+            connection_id.is_empty() || stream.connection_id.as_deref() != Some(connection_id);
         stream.connection_id = Some(connection_id.to_owned()).filter(|id| !id.is_empty());
         stream.expected = 1;
         stream.resume = 1;
@@ -120,7 +133,13 @@ impl EventQueue {
     }
 
     /// An event arrived. While content is covered it is withheld: not kept, and the reader learns of a gap instead.
-    pub(crate) fn push(&self, server_seq: i64, name: String, json: String, withhold: bool) -> Arrival {
+    pub(crate) fn push(
+        &self,
+        server_seq: i64,
+        name: String,
+        json: String,
+        withhold: bool,
+    ) -> Arrival {
         let mut stream = self.lock();
         let in_order = server_seq == stream.expected;
         stream.expected = server_seq.saturating_add(1);
@@ -135,7 +154,10 @@ impl EventQueue {
         } else {
             let seq = stream.next_seq;
             stream.next_seq += 1;
-            stream.queue.push_back(Entry { event: Event { seq, name, json }, server_seq });
+            stream.queue.push_back(Entry {
+                event: Event { seq, name, json },
+                server_seq,
+            });
             if stream.queue.len() > EVENT_QUEUE
                 && let Some(lost) = stream.queue.pop_front()
             {
@@ -162,7 +184,10 @@ impl EventQueue {
             stream.next_seq = first;
         }
         stream.expected = stream.resume;
-        Some(ResumeFrom { connection_id, next_server_seq: stream.resume })
+        Some(ResumeFrom {
+            connection_id,
+            next_server_seq: stream.resume,
+        })
     }
 
     /// Never resume this connection: its server side no longer sends what it should.
@@ -173,15 +198,36 @@ impl EventQueue {
     /// Events after `after`. Asking for what comes after an event says that it was taken.
     pub(crate) fn take(&self, after: i64) -> EventBatch {
         let mut stream = self.lock();
-        while stream.queue.front().is_some_and(|entry| entry.event.seq <= after) {
+        stream.seen = stream.seen.max(after);
+        while stream
+            .queue
+            .front()
+            .is_some_and(|entry| entry.event.seq <= after)
+        {
             if let Some(entry) = stream.queue.pop_front() {
                 stream.resume = entry.server_seq.saturating_add(1);
             }
         }
-        let events: Vec<Event> = stream.queue.iter().map(|entry| entry.event.clone()).collect();
+        let events: Vec<Event> = stream
+            .queue
+            .iter()
+            .map(|entry| entry.event.clone())
+            .collect();
         let gap = after + 1 < stream.floor;
-        let last_seq = events.last().map_or_else(|| after.max(stream.floor - 1), |event| event.seq);
-        EventBatch { gap, events, last_seq }
+        let last_seq = events
+            .last()
+            .map_or_else(|| after.max(stream.floor - 1), |event| event.seq);
+        EventBatch {
+            gap,
+            events,
+            last_seq,
+        }
+    }
+
+    /// Whether there is a gap that no reader has learned of and gone on from.
+    pub(crate) fn needs_resync(&self) -> bool {
+        let stream = self.lock();
+        stream.seen + 1 < stream.floor
     }
 
     /// Waits until there is something after `after`; returns at once if there is already.
@@ -197,7 +243,8 @@ impl EventQueue {
     }
 
     fn tell(&self) {
-        self.news.send_modify(|count| *count = count.wrapping_add(1));
+        self.news
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -206,11 +253,20 @@ mod tests {
     use super::*;
 
     fn push(queue: &EventQueue, server_seq: i64) -> Arrival {
-        queue.push(server_seq, format!("event-{server_seq}"), "{}".to_owned(), false)
+        queue.push(
+            server_seq,
+            format!("event-{server_seq}"),
+            "{}".to_owned(),
+            false,
+        )
     }
 
     fn names(batch: &EventBatch) -> Vec<&str> {
-        batch.events.iter().map(|event| event.name.as_str()).collect()
+        batch
+            .events
+            .iter()
+            .map(|event| event.name.as_str())
+            .collect()
     }
 
     #[test]
@@ -237,10 +293,16 @@ mod tests {
         assert_eq!(names(&queue.take(first)), ["event-2", "event-3"]);
 
         let resume = queue.resume_from().unwrap();
-        assert_eq!((resume.connection_id.as_str(), resume.next_server_seq), ("first", 2));
+        assert_eq!(
+            (resume.connection_id.as_str(), resume.next_server_seq),
+            ("first", 2)
+        );
         push(&queue, 2);
         push(&queue, 3);
-        assert!(queue.take(batch.last_seq).events.is_empty(), "the reader had seen them");
+        assert!(
+            queue.take(batch.last_seq).events.is_empty(),
+            "the reader had seen them"
+        );
         push(&queue, 4);
         let after = queue.take(batch.last_seq);
         assert_eq!((after.gap, names(&after)), (false, vec!["event-4"]));
@@ -272,7 +334,8 @@ mod tests {
         let queue = EventQueue::new();
         queue.hello("first");
         let seen = queue.take(0).last_seq;
-        (1..=EVENT_QUEUE as i64 + 5).for_each(|seq| assert_eq!(push(&queue, seq), Arrival::InOrder));
+        (1..=EVENT_QUEUE as i64 + 5)
+            .for_each(|seq| assert_eq!(push(&queue, seq), Arrival::InOrder));
         let batch = queue.take(seen);
         assert!(batch.gap);
         assert_eq!(batch.events.len(), EVENT_QUEUE);

@@ -50,4 +50,9 @@ impl Hub {
     pub(crate) fn subscribe(&self) -> watch::Receiver<Revision> {
         self.revisions.subscribe()
     }
+
+    /// Wakes every reader without a change, so that it sees that the core was closed.
+    pub(crate) fn wake(&self) {
+        self.revisions.send_modify(|_| {});
+    }
 }

@@ -32,7 +32,9 @@ impl Keys {
 
     pub(crate) async fn store(&self, name: &KeyName, key: &Key) -> Result<(), KeyStoreUnavailable> {
         let (name, key) = (name.clone(), key.clone());
-        let stored = self.desk.hand_in(move |store| store.store(name.as_str(), &key));
+        let stored = self
+            .desk
+            .hand_in(move |store| store.store(name.as_str(), &key));
         match tokio::time::timeout(KEY_STORE_DEADLINE, stored).await {
             Ok(Ok(result)) => result,
             _ => Err(KeyStoreUnavailable),

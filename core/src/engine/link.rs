@@ -3,14 +3,16 @@
 //! What arrives becomes the machine's events here; the app's realtime events go into the queue and no further.
 
 use crate::engine::Engine;
-use crate::engine::events::{Arrival, ResumeFrom};
 use crate::engine::account::Account;
+use crate::engine::events::{Arrival, ResumeFrom};
 use crate::engine::questions::unknown_why;
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
-use crate::pace;
-use crate::evidence;
-use crate::server::socket::{Ended, Resume, Socket, SocketEvent as WireEvent, SocketHandle, UpgradeError};
+use crate::evidence::SOCKET_NOT_AUTHENTICATED_IDS;
+use crate::policy;
+use crate::server::socket::{
+    Ended, Resume, Socket, SocketEvent as WireEvent, SocketHandle, UpgradeError,
+};
 use crate::session::{Epoch, Event, SocketEnd, SocketEvent, SocketId, UnknownWhy};
 use std::sync::Arc;
 use tokio::task::AbortHandle;
@@ -39,7 +41,11 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     pub(crate) fn new(engine: Arc<Engine>, account: Arc<Account>) -> Self {
-        Self { engine, account, open: None }
+        Self {
+            engine,
+            account,
+            open: None,
+        }
     }
 
     /// Dials in the background; [`Message::Dialled`] follows, and then [`Message::Wire`] for whatever arrives.
@@ -48,37 +54,62 @@ impl Sockets {
         if !resume {
             self.account.events.forget_connection();
         }
-        let asked_for = if resume { self.account.events.resume_from() } else { None };
+        let asked_for = if resume {
+            self.account.events.resume_from()
+        } else {
+            None
+        };
         let resume = asked_for.as_ref().map(|from| Resume {
             connection_id: from.connection_id.clone(),
             sequence_number: from.next_server_seq,
         });
         let engine = self.engine.clone();
         let account = self.account.clone();
-        let task = self.engine.runtime().spawn(async move {
+        let task = self.engine.spawn(async move {
             let token = match account.tokens.get(&engine, account.id, epoch).await {
                 Ok(token) => token,
                 Err(error) => {
-                    account.send(Message::Dialled { socket: id, outcome: Dialled::NoToken(error) });
+                    account.send(Message::Dialled {
+                        socket: id,
+                        outcome: Dialled::NoToken(error),
+                    });
                     return;
                 }
             };
             let address = account.rest.address();
-            let connected =
-                Socket::connect(&engine.dialler, address, &engine.user_agent, &token, resume.as_ref()).await;
+            let connected = Socket::connect(
+                &engine.dialler,
+                address,
+                &engine.user_agent,
+                &token,
+                resume.as_ref(),
+            )
+            .await;
             let mut socket = match connected {
                 Ok(socket) => socket,
                 Err(error) => {
-                    account.send(Message::Dialled { socket: id, outcome: Dialled::Failed(error) });
+                    account.send(Message::Dialled {
+                        socket: id,
+                        outcome: Dialled::Failed(error),
+                    });
                     return;
                 }
             };
-            account.send(Message::Dialled { socket: id, outcome: Dialled::Open(socket.handle().clone()) });
+            account.send(Message::Dialled {
+                socket: id,
+                outcome: Dialled::Open(socket.handle().clone()),
+            });
             while let Some(event) = socket.next().await {
                 account.send(Message::Wire { socket: id, event });
             }
         });
-        self.open = Some(Open { id, task: task.abort_handle(), handle: None, ping: None, asked_for });
+        self.open = Some(Open {
+            id,
+            task: task.abort_handle(),
+            handle: None,
+            ping: None,
+            asked_for,
+        });
     }
 
     /// Takes note of how a dial went.
@@ -96,9 +127,13 @@ impl Sockets {
             Dialled::NoToken(error) => {
                 self.open = None;
                 if let NoToken::Key(trouble) = error {
-                    self.account.send(Message::Key(Event::KeyUnreadable(trouble)));
+                    self.account
+                        .send(Message::Key(Event::KeyUnreadable(trouble)));
                 }
-                Some(SocketEvent::DialFailed { why: UnknownWhy::Other, retry_after: None })
+                Some(SocketEvent::DialFailed {
+                    why: UnknownWhy::Other,
+                    retry_after: None,
+                })
             }
             Dialled::Failed(error) => {
                 self.open = None;
@@ -109,20 +144,31 @@ impl Sockets {
 
     /// What something that arrived means to the machine. Several events, in order; after an end nothing follows.
     pub(crate) fn arrived(&mut self, event: WireEvent, withhold: bool) -> Vec<SocketEvent> {
-        let Some(open) = &mut self.open else { return Vec::new() };
+        let Some(open) = &mut self.open else {
+            return Vec::new();
+        };
         match event {
             WireEvent::Bytes => vec![SocketEvent::BytesArrived],
             WireEvent::Hello { connection_id, .. } => {
                 let id = connection_id.clone().unwrap_or_default();
                 self.account.events.hello(&id);
                 open.asked_for = None;
-                vec![SocketEvent::BytesArrived, SocketEvent::Hello { connection_id, resumed: false }]
+                vec![
+                    SocketEvent::BytesArrived,
+                    SocketEvent::Hello {
+                        connection_id,
+                        resumed: false,
+                    },
+                ]
             }
             WireEvent::Event { seq, event, json } => {
                 let mut events = vec![SocketEvent::BytesArrived];
                 // A resumed connection has no hello: its first event in order is the sign that it was taken up.
                 if let Some(from) = open.asked_for.take() {
-                    events.push(SocketEvent::Hello { connection_id: Some(from.connection_id), resumed: true });
+                    events.push(SocketEvent::Hello {
+                        connection_id: Some(from.connection_id),
+                        resumed: true,
+                    });
                 }
                 if self.account.events.push(seq, event, json, withhold) == Arrival::OutOfOrder {
                     self.close();
@@ -130,16 +176,24 @@ impl Sockets {
                 }
                 events
             }
-            WireEvent::Reply { seq_reply, ok, error_id, data } => {
+            WireEvent::Reply {
+                seq_reply,
+                ok,
+                error_id,
+                data,
+            } => {
                 let mut events = vec![SocketEvent::BytesArrived];
-                if evidence::is_not_authenticated(ok, error_id.as_deref()) {
+                if !ok && is_not_authenticated(error_id.as_deref()) {
                     open.ping = None;
                     self.account.events.forget_connection();
                     events.push(SocketEvent::Fail);
                 } else if ok && seq_reply.is_some() && seq_reply == open.ping {
                     open.ping = None;
                     if let Some(from) = open.asked_for.take() {
-                        events.push(SocketEvent::Hello { connection_id: Some(from.connection_id), resumed: true });
+                        events.push(SocketEvent::Hello {
+                            connection_id: Some(from.connection_id),
+                            resumed: true,
+                        });
                     }
                     if data.get("text").and_then(serde_json::Value::as_str) == Some("pong") {
                         events.push(SocketEvent::PongOk);
@@ -151,7 +205,9 @@ impl Sockets {
                 self.open = None;
                 vec![SocketEvent::Ended(match how {
                     Ended::CloseFrame { .. } | Ended::Eof => SocketEnd::ByServer,
-                    Ended::Reset | Ended::ProtocolError | Ended::TooLarge => SocketEnd::NetworkError,
+                    Ended::Reset | Ended::ProtocolError | Ended::TooLarge => {
+                        SocketEnd::NetworkError
+                    }
                     Ended::ByUs => SocketEnd::Local,
                 })]
             }
@@ -165,7 +221,9 @@ impl Sockets {
 
     /// Sends a ping; false if the socket no longer takes any.
     pub(crate) fn ping(&mut self, id: SocketId) -> bool {
-        let Some(open) = self.open.as_mut().filter(|open| open.id == id) else { return false };
+        let Some(open) = self.open.as_mut().filter(|open| open.id == id) else {
+            return false;
+        };
         match open.handle.as_ref().map(SocketHandle::ping) {
             Some(Ok(number)) => {
                 open.ping = Some(number);
@@ -189,16 +247,30 @@ impl Sockets {
     }
 }
 
+fn is_not_authenticated(error_id: Option<&str>) -> bool {
+    error_id.is_some_and(|id| SOCKET_NOT_AUTHENTICATED_IDS.contains(&id))
+}
+
 fn dial_failed(error: UpgradeError) -> SocketEvent {
     match error {
-        UpgradeError::Transport(error) => {
-            SocketEvent::DialFailed { why: unknown_why(error.kind), retry_after: None }
-        }
-        UpgradeError::Refused { status, retry_after } => {
-            let retry_after = retry_after.map(pace::clamp_retry_after);
+        UpgradeError::Transport(error) => SocketEvent::DialFailed {
+            why: unknown_why(error.kind),
+            retry_after: None,
+        },
+        UpgradeError::Refused {
+            status,
+            retry_after,
+        } => {
+            let retry_after = retry_after.map(|asked| asked.min(policy::RETRY_AFTER_CAP));
             match status {
-                429 | 500.. => SocketEvent::DialFailed { why: UnknownWhy::ServerTrouble, retry_after },
-                300..=399 | 511 => SocketEvent::DialFailed { why: UnknownWhy::Portal, retry_after },
+                300..=399 | 511 => SocketEvent::DialFailed {
+                    why: UnknownWhy::Portal,
+                    retry_after,
+                },
+                429 | 500.. => SocketEvent::DialFailed {
+                    why: UnknownWhy::ServerTrouble,
+                    retry_after,
+                },
                 _ => SocketEvent::UpgradeRefused { retry_after },
             }
         }

@@ -1,10 +1,10 @@
 //! From what a layer below met to what the app is told. One place, so that the same trouble always has the same code.
 
 use crate::error::Error;
-use crate::pace;
+use crate::policy;
 use crate::server::{
-    AddressError, Answer, Outcome, ProbeError, Refusal, Reply, TlsProfileError, TlsReason, TransportError,
-    TransportErrorKind,
+    AddressError, Answer, Outcome, ProbeError, Refusal, Reply, TlsProfileError, TlsReason,
+    TransportError, TransportErrorKind,
 };
 use crate::vault::VaultError;
 use std::time::Duration;
@@ -27,7 +27,9 @@ pub(crate) fn address(error: AddressError) -> Error {
 }
 
 pub(crate) fn tls_profile(_: TlsProfileError) -> Error {
-    Error::InvalidArgument { argument: "network" }
+    Error::InvalidArgument {
+        argument: "network",
+    }
 }
 
 fn tls(reason: TlsReason) -> Error {
@@ -49,13 +51,19 @@ fn tls(reason: TlsReason) -> Error {
 
 pub(crate) fn transport(error: TransportError) -> Error {
     match error.kind {
-        TransportErrorKind::Offline | TransportErrorKind::Refused | TransportErrorKind::Reset => Error::Offline,
+        TransportErrorKind::Offline | TransportErrorKind::Refused | TransportErrorKind::Reset => {
+            Error::Offline
+        }
         TransportErrorKind::Dns => Error::UnknownHost,
         TransportErrorKind::Timeout => Error::Timeout,
         TransportErrorKind::Tls(reason) => tls(reason),
-        TransportErrorKind::TooLarge => Error::TooLarge { limit: crate::policy::REQUEST_BODY_LIMIT },
+        TransportErrorKind::TooLarge => Error::TooLarge {
+            limit: policy::REQUEST_BODY_LIMIT,
+        },
         TransportErrorKind::Protocol => Error::Intercepted,
-        TransportErrorKind::InvalidRequest => Error::InvalidArgument { argument: "request" },
+        TransportErrorKind::InvalidRequest => Error::InvalidArgument {
+            argument: "request",
+        },
         TransportErrorKind::Other => Error::Offline,
     }
 }
@@ -67,17 +75,26 @@ pub(crate) fn probe(error: ProbeError) -> Error {
         ProbeError::Tls(reason) => tls(reason),
         ProbeError::NotMattermost => Error::NotMattermost,
         ProbeError::TooOld { .. } => Error::ServerTooOld,
-        ProbeError::Moved { to } => Error::Moved { to: to.as_str().to_owned() },
+        ProbeError::Moved { to } => Error::Moved {
+            to: to.as_str().to_owned(),
+        },
         ProbeError::Portal => Error::Intercepted,
         ProbeError::PreAuthenticationNeeded => Error::PreAuthenticationNeeded,
-        ProbeError::Unavailable { status: 429, retry_after } => rate_limited(retry_after),
+        ProbeError::Unavailable {
+            status: 429,
+            retry_after,
+        } => rate_limited(retry_after),
         ProbeError::Unavailable { .. } => Error::ServerProblem,
         ProbeError::NoAnswer(error) => transport(error),
     }
 }
 
 pub(crate) fn rate_limited(retry_after: Option<Duration>) -> Error {
-    Error::RateLimited { retry_after: pace::clamp_retry_after(retry_after.unwrap_or(Duration::from_secs(1))) }
+    // A server that names no time is asked again after the shortest one it could have named.
+    let asked = retry_after.unwrap_or(Duration::from_secs(1));
+    Error::RateLimited {
+        retry_after: asked.min(policy::RETRY_AFTER_CAP),
+    }
 }
 
 pub(crate) fn vault(error: VaultError) -> Error {
@@ -92,9 +109,16 @@ pub(crate) fn vault(error: VaultError) -> Error {
 /// What an answer that was not what was asked for means, where nothing more special is known.
 pub(crate) fn unwanted(reply: &Reply, refusal: Option<Refusal>) -> Error {
     match (reply.status, refusal) {
-        (403, Some(refusal)) if refusal.id == "api.context.mfa_required.app_error" => Error::MfaEnrolmentRequired,
-        (403, Some(refusal)) if refusal.id == "api.context.permissions.app_error" => Error::Forbidden,
-        (status, Some(refusal)) if status < 500 => Error::Refused { status, id: Some(refusal.id) },
+        (403, Some(refusal)) if refusal.id == "api.context.mfa_required.app_error" => {
+            Error::MfaEnrolmentRequired
+        }
+        (403, Some(refusal)) if refusal.id == "api.context.permissions.app_error" => {
+            Error::Forbidden
+        }
+        (status, Some(refusal)) if status < 500 => Error::Refused {
+            status,
+            id: Some(refusal.id),
+        },
         (429, None) => rate_limited(reply.retry_after),
         (500.., _) => Error::ServerProblem,
         _ => Error::Intercepted,

@@ -1,6 +1,6 @@
 //! The account's token: read from the vault, opened with the key from the key store, kept in memory while it is current.
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Failure};
 use crate::keystore::KeyAnswer;
 use crate::secret::Token;
 use crate::session::{AccountId, Epoch, KeyTrouble};
@@ -8,14 +8,14 @@ use crate::vault::{Binding, Column, unseal};
 use tokio::sync::Mutex;
 
 /// Why there is no token to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoToken {
     /// What the key store said.
     Key(KeyTrouble),
     /// The vault has none under this epoch: the question is outdated.
     Outdated,
     /// The vault cannot be read now.
-    Store,
+    Store(Failure),
 }
 
 /// One account's token. The key store is asked by one caller at a time, and only until it has answered.
@@ -26,7 +26,12 @@ pub(crate) struct TokenCache {
 
 impl TokenCache {
     /// The token of this epoch.
-    pub(crate) async fn get(&self, engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token, NoToken> {
+    pub(crate) async fn get(
+        &self,
+        engine: &Engine,
+        account: AccountId,
+        epoch: Epoch,
+    ) -> Result<Token, NoToken> {
         let mut cached = self.cached.lock().await;
         if let Some((of, token)) = &*cached
             && *of == epoch
@@ -51,7 +56,7 @@ impl TokenCache {
 
 async fn read(engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token, NoToken> {
     let record = engine.vault(move |vault| vault.account(account)).await;
-    let record = record.map_err(|_| NoToken::Store)?.ok_or(NoToken::Outdated)?;
+    let record = record.map_err(NoToken::Store)?.ok_or(NoToken::Outdated)?;
     let (Some(name), Some(sealed)) = (record.key_name, record.sealed_token) else {
         return Err(NoToken::Outdated);
     };
@@ -63,7 +68,11 @@ async fn read(engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token
         KeyAnswer::Absent => return Err(NoToken::Key(KeyTrouble::Absent)),
         KeyAnswer::Unavailable => return Err(NoToken::Key(KeyTrouble::Unavailable)),
     };
-    let binding = Binding { account, epoch, column: Column::AccountToken };
+    let binding = Binding {
+        account,
+        epoch,
+        column: Column::AccountToken,
+    };
     // A key that does not open what it sealed is not this device's key any more: a restored backup.
     unseal(&key, binding, &sealed).map_err(|_| NoToken::Key(KeyTrouble::Absent))
 }

@@ -10,8 +10,8 @@ use crate::engine::questions::{Questions, Returned};
 use crate::engine::{Engine, Failure};
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
-    BootMillis, Effect, Event, Hint, HostState, NetworkPath, Reason, SocketEnd, SocketEvent, SocketId, State,
-    StandingView, Ticket, TokenFate, step,
+    BootMillis, Effect, Epoch, Event, Hint, HostState, Reason, SocketEnd, SocketEvent, SocketId,
+    StandingView, State, Ticket, UnixMillis, step,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,9 +29,18 @@ pub(crate) enum Message {
     /// The user wants to know for certain; answered when a validation has come to its end.
     Verify(oneshot::Sender<()>),
     /// One of the app's requests got a 401; answered when the validation that it causes, if any, has come to its end.
-    Request401 { path: String, done: oneshot::Sender<()> },
+    Request401 {
+        path: String,
+        done: oneshot::Sender<()>,
+    },
     /// Sign out; answered when it is stored, or when it could not be.
     SignOut(oneshot::Sender<Result<(), Failure>>),
+    /// A sign-in was stored under a new epoch; answered when the machine knows.
+    SignedIn {
+        epoch: Epoch,
+        server_date: Option<UnixMillis>,
+        done: oneshot::Sender<()>,
+    },
     /// The host's state changed; answered when the machine has done what follows.
     Host(HostState, oneshot::Sender<()>),
     /// A question came back.
@@ -41,7 +50,10 @@ pub(crate) enum Message {
     /// Something happened on a socket.
     Wire { socket: SocketId, event: WireEvent },
     /// A dial came to its end.
-    Dialled { socket: SocketId, outcome: crate::engine::link::Dialled },
+    Dialled {
+        socket: SocketId,
+        outcome: crate::engine::link::Dialled,
+    },
     /// The account is gone, or the core is closing.
     Stop(oneshot::Sender<()>),
 }
@@ -59,6 +71,8 @@ pub(crate) struct Worker {
     sockets: Sockets,
     waiters: Vec<Waiter>,
     signing_out: Vec<oneshot::Sender<Result<(), Failure>>>,
+    /// The expiry that was already told to the machine.
+    expiry_told: Option<UnixMillis>,
 }
 
 impl Worker {
@@ -77,6 +91,7 @@ impl Worker {
             state,
             waiters: Vec::new(),
             signing_out: Vec::new(),
+            expiry_told: None,
         };
         engine.spawn(worker.run(inbox));
     }
@@ -90,6 +105,7 @@ impl Worker {
                     Ok(message) => message,
                     Err(_) => {
                         self.fire_timers().await;
+                        self.watch_expiry().await;
                         continue;
                     }
                 },
@@ -105,6 +121,7 @@ impl Worker {
                 None => return,
             }
             self.fire_timers().await;
+            self.watch_expiry().await;
         }
     }
 
@@ -112,16 +129,30 @@ impl Worker {
         match message {
             Message::Event(event) | Message::Key(event) => self.feed(event).await,
             Message::Verify(done) => {
-                self.waiters.push(Waiter { verdicts: self.state.verdicts(), done });
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
                 self.feed(Event::VerifyRequested).await;
             }
             Message::Request401 { path, done } => {
-                self.waiters.push(Waiter { verdicts: self.state.verdicts(), done });
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
                 self.feed(Event::Hint(Hint::Request401 { path })).await;
             }
             Message::SignOut(done) => {
                 self.signing_out.push(done);
                 self.feed(Event::SignedOut).await;
+            }
+            Message::SignedIn {
+                epoch,
+                server_date,
+                done,
+            } => {
+                self.feed(Event::SignedIn { epoch, server_date }).await;
+                let _ = done.send(());
             }
             Message::Host(host, done) => {
                 self.feed(Event::HostChanged(host)).await;
@@ -157,7 +188,7 @@ impl Worker {
                 }
             }
         }
-        self.publish().await;
+        self.publish();
     }
 
     fn next_nap(&self) -> Option<Duration> {
@@ -168,13 +199,33 @@ impl Worker {
 
     async fn fire_timers(&mut self) {
         let now: BootMillis = self.engine.times.boot();
-        let due: Vec<_> =
-            self.state.timers().iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
+        let due: Vec<_> = self
+            .state
+            .timers()
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(timer, _)| *timer)
+            .collect();
         for timer in due {
             // An earlier one of this round may have stopped or moved it.
             if self.state.timers().get(&timer).is_some_and(|at| *at <= now) {
                 self.feed(Event::TimerFired(timer)).await;
             }
+        }
+    }
+
+    /// A known expiry that has passed is worth asking about; it may have been extended, and our clock may be wrong.
+    async fn watch_expiry(&mut self) {
+        let known = self.engine.hub.read();
+        let expires_at = known
+            .accounts
+            .iter()
+            .find(|snapshot| snapshot.id == self.account.id);
+        let expires_at = expires_at.and_then(|snapshot| snapshot.expires_at);
+        let passed = expires_at.is_some_and(|at| at <= self.engine.times.wall());
+        if passed && self.expiry_told != expires_at && self.state.host() != HostState::Suspended {
+            self.expiry_told = expires_at;
+            self.feed(Event::Hint(Hint::ExpiryPassed)).await;
         }
     }
 
@@ -195,7 +246,11 @@ impl Worker {
                 "step"
             );
             for effect in effects {
-                tracing::trace!(account = self.account.id.0, effect = effect.name(), "effect");
+                tracing::trace!(
+                    account = self.account.id.0,
+                    effect = effect.name(),
+                    "effect"
+                );
                 if let Some(follow_up) = self.carry_out(effect).await {
                     events.push_back(follow_up);
                 }
@@ -206,55 +261,108 @@ impl Worker {
 
     async fn carry_out(&mut self, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::Ask { ticket, epoch, question } => self.questions.ask(ticket, epoch, question),
+            Effect::Ask {
+                ticket,
+                epoch,
+                question,
+            } => self.questions.ask(ticket, epoch, question),
             Effect::Withdraw { ticket } => self.questions.withdraw(ticket),
-            Effect::StoreStanding { ticket, epoch, stored } => {
-                let stored = self.engine.store_standing(self.account.id, epoch, stored).await;
-                self.publish().await;
+            Effect::StoreStanding {
+                ticket,
+                epoch,
+                stored,
+            } => {
+                let stored = self
+                    .engine
+                    .store_standing(self.account.id, epoch, stored)
+                    .await;
+                self.publish();
                 return Some(match stored {
                     Ok(()) => Event::Stored { ticket },
                     Err(_) => Event::StoreFailed { ticket },
                 });
             }
-            Effect::CommitEnd { ticket, epoch, reason, notice, token, stored } => {
-                let ended = match token {
-                    TokenFate::Owe => self.engine.commit_sign_out(self.account.id, epoch, stored).await,
-                    TokenFate::Keep | TokenFate::Destroy => {
-                        self.engine.commit_end(self.account.id, epoch, reason, notice, token, stored).await
-                    }
+            Effect::CommitEnd {
+                ticket,
+                epoch,
+                reason,
+                notice,
+                token,
+                stored,
+            } => {
+                let ended = if reason == Reason::SignedOut {
+                    self.engine
+                        .commit_sign_out(&self.account, epoch, stored)
+                        .await
+                } else {
+                    self.engine
+                        .commit_end(&self.account, epoch, notice, token, stored)
+                        .await
                 };
                 return Some(self.committed(ticket, reason, ended));
             }
-            Effect::CommitMayContinue { ticket, epoch, stored } => {
-                let outcome = self.engine.commit_may_continue(self.account.id, epoch, stored).await;
+            Effect::CommitMayContinue {
+                ticket,
+                epoch,
+                stored,
+            } => {
+                let outcome = self
+                    .engine
+                    .commit_may_continue(self.account.id, epoch, stored)
+                    .await;
                 return Some(commit_event(ticket, outcome));
             }
-            Effect::CommitContinue { ticket, epoch, stored } => {
-                let outcome = self.engine.commit_continue(self.account.id, epoch, stored).await;
+            Effect::CommitContinue {
+                ticket,
+                epoch,
+                stored,
+            } => {
+                let outcome = self
+                    .engine
+                    .commit_continue(self.account.id, epoch, stored)
+                    .await;
                 return Some(commit_event(ticket, outcome));
             }
-            Effect::DestroyToken { ticket, epoch, stored } => {
-                self.account.tokens.forget().await;
-                let outcome = self.engine.destroy_token(self.account.id, epoch, stored).await;
+            Effect::DestroyToken {
+                ticket,
+                epoch,
+                stored,
+            } => {
+                let outcome = self
+                    .engine
+                    .destroy_token(&self.account, epoch, stored)
+                    .await;
                 return Some(commit_event(ticket, outcome));
             }
-            Effect::ReadKey => self.questions.read_key(),
+            Effect::ReadKey => self.questions.read_key(self.state.epoch()),
             // The machine's own table of timers is what the loop looks at.
             Effect::StartTimer { .. } | Effect::StopTimer { .. } => {}
-            Effect::Dial { socket, epoch, resume } => self.sockets.dial(socket, epoch, resume),
+            Effect::Dial {
+                socket,
+                epoch,
+                resume,
+            } => self.sockets.dial(socket, epoch, resume),
             Effect::CloseSocket { socket } => self.sockets.close_one(socket),
             Effect::SendPing { socket } => {
                 if !self.sockets.ping(socket) {
-                    return Some(Event::Socket { socket, event: SocketEvent::Ended(SocketEnd::NetworkError) });
+                    return Some(Event::Socket {
+                        socket,
+                        event: SocketEvent::Ended(SocketEnd::NetworkError),
+                    });
                 }
             }
             Effect::DropPooledConnections => self.account.rest.drop_connections(),
-            Effect::Publish => self.publish().await,
+            Effect::Publish => self.publish(),
         }
         None
     }
 
-    fn committed(&mut self, ticket: Ticket, reason: Reason, outcome: Result<Committed, Failure>) -> Event {
+    fn committed(
+        &mut self,
+        ticket: Ticket,
+        reason: Reason,
+        outcome: Result<Committed, Failure>,
+    ) -> Event {
         match (&outcome, reason) {
             (Ok(_), Reason::SignedOut) => {
                 for waiter in self.signing_out.drain(..) {
@@ -271,8 +379,9 @@ impl Worker {
         commit_event(ticket, outcome)
     }
 
-    async fn publish(&self) {
-        self.engine.publish(self.account.id, &self.state.view(), self.engine.times.now()).await;
+    fn publish(&self) {
+        self.engine
+            .publish(&self.account, &self.state.view(), self.engine.times.now());
     }
 
     /// Answers those whose validation has come to its end. A look that is still being taken is not an end.
@@ -284,7 +393,9 @@ impl Worker {
             }
         }
         let over = matches!(view.standing, StandingView::Ended { .. });
-        let looking = view.standing == StandingView::Suspect || self.state.is_asking() || self.state.is_ending();
+        let looking = view.standing == StandingView::Suspect
+            || self.state.is_asking()
+            || self.state.is_ending();
         let verdicts = self.state.verdicts();
         let (answered, waiting) = std::mem::take(&mut self.waiters)
             .into_iter()

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{KeyAnswer, KeyStore, KeyStoreUnavailable};
 use crate::secret::Key;
-use crate::vault::seal::{UnsealError, seal_bytes, unseal_bytes};
-use crate::vault::write_atomically;
+use crate::vault::{UnsealError, seal_bytes, sync_folder_of, unseal_bytes, write_atomically};
 
 /// A key store in a folder.
 #[derive(Debug)]
@@ -101,7 +100,7 @@ impl KeyStore for FileKeyStore {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(_) => return Err(KeyStoreUnavailable),
         }
-        crate::vault::sync_folder_of(&path).map_err(|_| KeyStoreUnavailable)
+        sync_folder_of(&path).map_err(|_| KeyStoreUnavailable)
     }
 }
 

@@ -114,6 +114,10 @@ impl ServerAddress {
             return Err(AddressError::InvalidPort);
         }
         let host = url.host_str().ok_or(AddressError::NoHost)?.to_owned();
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if !host.starts_with('[') && !host.bytes().all(is_name) {
+            return Err(AddressError::InvalidHost);
+        }
         if let Some(relative) = host.strip_suffix('.') {
             if relative.is_empty() || relative.ends_with('.') {
                 return Err(AddressError::InvalidHost);

@@ -101,7 +101,9 @@ impl Dialler {
             .resolver
             .resolve(address.host(), address.port())
             .await
-            .map_err(|_| TransportErrorKind::Dns)?;
+            .ok()
+            .filter(|addresses| !addresses.is_empty())
+            .ok_or(TransportErrorKind::Dns)?;
         let tcp = connect_first(interleave(addresses))
             .await
             .map_err(|error| io_kind(&error).unwrap_or(TransportErrorKind::Other))?;

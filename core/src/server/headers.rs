@@ -60,7 +60,9 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
 
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    type Pairs<'a> = &'a [(&'static str, &'a str)];
+
+    fn headers(pairs: Pairs<'_>) -> HeaderMap {
         let mut map = HeaderMap::new();
         for (name, value) in pairs {
             map.append(*name, value.parse().unwrap());
@@ -71,7 +73,7 @@ mod tests {
     #[test]
     fn retry_after_is_read_against_the_answers_own_date() {
         let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
-        let cases: [(&[(&str, &str)], Option<u64>); 12] = [
+        let cases: [(Pairs<'_>, Option<u64>); 12] = [
             (&[("retry-after", "0")], Some(0)),
             (&[("retry-after", "120")], Some(120)),
             (&[("retry-after", "-1")], None),

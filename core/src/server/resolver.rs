@@ -58,9 +58,6 @@ impl Resolve for SystemResolver {
             .await
             .map_err(|_| ResolveError)?
             .map_err(|_| ResolveError)?;
-            if addresses.is_empty() {
-                return Err(ResolveError);
-            }
             Ok(addresses)
         })
     }
@@ -76,6 +73,9 @@ impl reqwest::dns::Resolve for ForHttp {
         Box::pin(async move {
             // The HTTP client puts the port of the URL in place of 0.
             let addresses = resolver.resolve(name.as_str(), 0).await?;
+            if addresses.is_empty() {
+                return Err(ResolveError.into());
+            }
             Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
         })
     }

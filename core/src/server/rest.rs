@@ -275,9 +275,20 @@ impl Reply {
         essence.eq_ignore_ascii_case("application/json")
     }
 
-    /// The body read as JSON, if it is said to be JSON and is.
+    /// The body read as a JSON object, if it is said to be JSON and is. An array is refused, as it would otherwise be read
+    /// as an object without its names.
     pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        if !self.is_json() {
+        self.starting_with(b'{')
+    }
+
+    /// The body read as a JSON array, under the same conditions.
+    pub fn list<T: DeserializeOwned>(&self) -> Option<Vec<T>> {
+        self.starting_with(b'[')
+    }
+
+    fn starting_with<T: DeserializeOwned>(&self, first: u8) -> Option<T> {
+        let starts = self.body.trim_ascii_start().first() == Some(&first);
+        if !self.is_json() || !starts {
             return None;
         }
         serde_json::from_slice(&self.body).ok()
@@ -339,10 +350,7 @@ pub struct Answer<T> {
 }
 
 impl<T> Answer<T> {
-    pub(super) fn read<W: DeserializeOwned>(
-        reply: Reply,
-        accept: impl FnOnce(W) -> Option<T>,
-    ) -> Self {
+    pub(super) fn read(reply: Reply, accept: impl FnOnce(&Reply) -> Option<T>) -> Self {
         let refusal = |reply: &Reply| {
             reply
                 .error_body()
@@ -353,7 +361,7 @@ impl<T> Answer<T> {
                 })
         };
         let outcome = if reply.status == 200 {
-            match reply.json().and_then(accept) {
+            match accept(&reply) {
                 Some(value) => Outcome::Done(value),
                 None => Outcome::Unreadable,
             }

@@ -49,8 +49,8 @@ pub struct DeviceProperties {
 }
 
 /// `{"status":"OK"}` and nothing else.
-fn ok(body: StatusOk) -> Option<()> {
-    (body.status == "OK").then_some(())
+fn ok(reply: &Reply) -> Option<()> {
+    (reply.json::<StatusOk>()?.status == "OK").then_some(())
 }
 
 impl Rest {
@@ -97,7 +97,13 @@ impl Rest {
             .id_checked(user)
             .token(token);
         let reply = self.send(request).await?;
-        Ok(Answer::read(reply, Some))
+        Ok(Answer::read(reply, |reply| {
+            let sessions = reply.list::<Session>()?;
+            sessions
+                .iter()
+                .all(|session| is_id(&session.id))
+                .then_some(sessions)
+        }))
     }
 
     /// Ends one session of a user. A 400 `app.session.get.app_error` means "already gone" or "database away"; only the list
@@ -186,7 +192,8 @@ impl Rest {
                 .json(&json!({ "term": term, "limit": limit.clamp(&1, &1_000) })),
         };
         let reply = self.send(request.token(token)).await?;
-        Ok(Answer::read(reply, |users: Vec<User>| {
+        Ok(Answer::read(reply, |reply| {
+            let users = reply.list::<User>()?;
             users.iter().all(|user| is_id(&user.id)).then_some(users)
         }))
     }
@@ -201,7 +208,8 @@ impl Rest {
             request = request.token(token);
         }
         let reply = self.send(request).await?;
-        Ok(Answer::read(reply, |config: ClientConfig| {
+        Ok(Answer::read(reply, |reply| {
+            let config = reply.json::<ClientConfig>()?;
             (!config.get("Version").is_empty()).then_some(config)
         }))
     }

@@ -81,7 +81,8 @@ pub enum TransportErrorKind {
 pub struct TransportError {
     /// Why.
     pub kind: TransportErrorKind,
-    /// Whether the server may have received the request, and acted on it.
+    /// Whether the server may have received the request, and acted on it. `false` is certain, `true` is not: a deadline
+    /// that passes does not say how far the request got.
     pub may_have_been_received: bool,
 }
 

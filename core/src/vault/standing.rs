@@ -3,9 +3,10 @@
 use rusqlite::Transaction;
 
 use super::records::{
-    KeyName, NewNotice, NoticeId, Outcome, Stamp, StoredStanding, TokenFate, UserFacts,
+    KeyName, NewNotice, NoticeId, OldToken, OutboxId, Outcome, Stamp, StoredStanding, TokenFate,
+    UserFacts,
 };
-use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations};
+use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox};
 use crate::session::{AccountId, Epoch, UnixMillis};
 
 /// Everything that the end of a session stores, in one transaction.
@@ -25,6 +26,15 @@ pub struct End {
     pub erase: Option<String>,
     /// Now.
     pub at: UnixMillis,
+}
+
+/// What a stored end brought with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The key of the token, if that was taken away: to be deleted and then reported with [`Vault::key_deleted`].
+    pub retired_key: Option<KeyName>,
+    /// The entry in the outbox, if a token was owed.
+    pub owed: Option<OutboxId>,
 }
 
 /// Proof that the session is valid.
@@ -93,12 +103,12 @@ impl Vault {
         })
     }
 
-    /// Ends a session by verdict: standing, notice, and the token kept or taken away. The name of the key if it was taken
-    /// away: to be deleted and then reported with [`Vault::key_deleted`]; [`Vault::scrub`] follows.
+    /// Ends a session by verdict: standing, notice, and the token kept or taken away. If it was taken away, deleting the key
+    /// and [`Vault::scrub`] follow. The epoch stays.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn commit_end(&mut self, end: &End) -> Result<Outcome<Option<KeyName>>, VaultError> {
+    pub fn commit_end(&mut self, end: &End) -> Result<Outcome<Ended>, VaultError> {
         self.write(Reserve::Spend, |transaction| {
             let Outcome::Committed(()) =
                 set_standing(transaction, end.account, end.epoch, &end.standing)?
@@ -115,18 +125,27 @@ impl Vault {
             if let Some(reason) = &end.erase {
                 obligations::erase(transaction, end.account, reason, None, end.at)?;
             }
-            let retired = match &end.token {
+            let ended = match &end.token {
                 TokenFate::KeptUntil(until) => {
                     transaction.execute(
                         "UPDATE accounts SET restore_until_wall = ?2, restore_until_boot = ?3, restore_until_boot_id = ?4
                          WHERE id = ?1 AND sealed_token IS NOT NULL",
                         (end.account.0, until.wall.0, until.boot.0, &until.boot_id.0),
                     )?;
-                    None
+                    Ended {
+                        retired_key: None,
+                        owed: None,
+                    }
                 }
-                TokenFate::Destroyed => keys::retire(transaction, end.account)?,
+                TokenFate::Destroyed => {
+                    take_token(transaction, end.account, &OldToken::Dropped, end.at)?
+                }
+                TokenFate::Owed(sealed) => {
+                    let owed = OldToken::Owed(sealed.clone());
+                    take_token(transaction, end.account, &owed, end.at)?
+                }
             };
-            Ok(Outcome::Committed(retired))
+            Ok(Outcome::Committed(ended))
         })
     }
 
@@ -182,8 +201,8 @@ impl Vault {
         })
     }
 
-    /// Takes the kept token of an ended session away, with its standing if that changes. The name of its key, to be deleted
-    /// and then reported with [`Vault::key_deleted`]; [`Vault::scrub`] follows.
+    /// Takes the kept token of an ended session away, stores the standing without it and withdraws the notice of the kind
+    /// `offer`. The name of its key, to be deleted and then reported with [`Vault::key_deleted`]; [`Vault::scrub`] follows.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -191,15 +210,15 @@ impl Vault {
         &mut self,
         account: AccountId,
         epoch: Epoch,
-        standing: Option<&StoredStanding>,
+        standing: &StoredStanding,
+        offer: &str,
     ) -> Result<Outcome<Option<KeyName>>, VaultError> {
         self.write(Reserve::Spend, |transaction| {
-            if !accounts::is_current(transaction, account, epoch)? {
+            let Outcome::Committed(()) = set_standing(transaction, account, epoch, standing)?
+            else {
                 return Ok(Outcome::Stale);
-            }
-            if let Some(standing) = standing {
-                let _ = set_standing(transaction, account, epoch, standing)?;
-            }
+            };
+            notices::withdraw(transaction, account, epoch, offer)?;
             Ok(Outcome::Committed(keys::retire(transaction, account)?))
         })
     }
@@ -217,4 +236,15 @@ fn set_standing(
         )?
         .execute((account.0, epoch.0, &standing.code, &standing.detail))?;
     Ok(accounts::outcome(changed))
+}
+
+fn take_token(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    old: &OldToken,
+    at: UnixMillis,
+) -> Result<Ended, VaultError> {
+    let owed = outbox::owe(transaction, account, old, at)?;
+    let retired_key = keys::retire(transaction, account)?;
+    Ok(Ended { retired_key, owed })
 }

@@ -1,0 +1,151 @@
+//! What the platform tells the core, carried to every account.
+
+use crate::device::DeviceId;
+use crate::engine::Engine;
+use crate::engine::events::EventBatch;
+use crate::engine::worker::Message;
+use crate::error::Error;
+use crate::policy;
+use crate::session::{AccountId, Event, HostState, NetworkPath};
+use crate::vault::{Outcome, ServerFacts, Setting, Vault};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+impl Engine {
+    pub(crate) async fn host_state(self: &Arc<Self>, state: HostState) -> Result<(), Error> {
+        if state != HostState::Suspended {
+            let interrupted = self.vault(Vault::reopen).await?;
+            self.delete_keys(interrupted.orphan_keys);
+        }
+        self.host.send_replace(state);
+        let mut waiting = Vec::new();
+        for account in self.every_account() {
+            let (done, told) = oneshot::channel();
+            account.send(Message::Host(state, done));
+            waiting.push(told);
+        }
+        let all_told = async {
+            for told in waiting {
+                let _ = told.await;
+            }
+        };
+        if state != HostState::Suspended {
+            all_told.await;
+            self.outbox.kick();
+            return Ok(());
+        }
+        let suspended = async {
+            all_told.await;
+            self.vault(Vault::close).await
+        };
+        match tokio::time::timeout(policy::SUSPEND_DEADLINE, suspended).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(failure)) => Err(failure.into()),
+            // The close is in the vault's queue and follows whatever it is still writing.
+            Err(_) => {
+                tracing::warn!("the vault is still writing while the app is being suspended");
+                self.close_vault_when_free();
+                Err(Error::StoreUnavailable)
+            }
+        }
+    }
+
+    pub(crate) fn network_changed(&self, path: NetworkPath) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        for account in self.every_account() {
+            account.event(Event::NetworkChanged(path));
+        }
+        if path != NetworkPath::Down {
+            self.outbox.kick();
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn verify(&self, id: AccountId, deadline: Duration) -> Result<(), Error> {
+        let account = self.account(id)?;
+        let (done, verified) = oneshot::channel();
+        account.send(Message::Verify(done));
+        let _ = tokio::time::timeout(deadline, verified).await;
+        Ok(())
+    }
+
+    pub(crate) async fn set_device_id(
+        self: &Arc<Self>,
+        device_id: Option<DeviceId>,
+    ) -> Result<(), Error> {
+        let text = device_id
+            .map(|id| id.as_str().to_owned())
+            .unwrap_or_default();
+        let at = self.times.wall();
+        self.vault(move |vault| {
+            vault.set_setting(Setting::DeviceId, &text)?;
+            if text.is_empty() {
+                return Ok(());
+            }
+            for account in vault.accounts()? {
+                let attached = account.device_id.as_deref() == Some(&text);
+                if account.sealed_token.is_some() && !attached {
+                    // Stale cannot be: nobody else writes between the two.
+                    let _: Outcome<_> = vault.owe_device(account.id, account.epoch, &text, at)?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.outbox.kick();
+        Ok(())
+    }
+
+    /// Events were handed out; the app has learned of the gap in them, if there was one.
+    pub(crate) fn resynced(&self, id: AccountId, batch: &EventBatch) {
+        if let Ok(account) = self.account(id)
+            && !batch.gap
+        {
+            let needs_resync = account.events.needs_resync();
+            self.hub.change(|changes| {
+                for snapshot in changes
+                    .accounts
+                    .iter_mut()
+                    .filter(|snapshot| snapshot.id == id)
+                {
+                    snapshot.needs_resync = needs_resync;
+                }
+            });
+        }
+    }
+
+    /// Stores and shows what the server says of itself.
+    pub(crate) async fn learn_server(
+        &self,
+        id: AccountId,
+        epoch: crate::session::Epoch,
+        name: &str,
+        version: &str,
+    ) {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let facts = ServerFacts {
+            name: some(name),
+            version: some(version),
+        };
+        let shown = facts.clone();
+        if let Ok(Outcome::Committed(())) = self
+            .vault(move |vault| vault.set_server_facts(id, epoch, &facts))
+            .await
+        {
+            self.hub.change(|changes| {
+                for snapshot in changes
+                    .accounts
+                    .iter_mut()
+                    .filter(|snapshot| snapshot.id == id)
+                {
+                    snapshot.server_name = shown.name.clone().unwrap_or_default();
+                    snapshot.server_version = shown.version.clone().unwrap_or_default();
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! The engine: the only place where the machine's effects meet the world.
+//!
+//! One small runtime of its own; one worker per account; the vault and the key store each on a thread of their own; one task
+//! that pays what is owed to servers. The public surface calls in here and nowhere deeper.
+
+mod account;
+pub(crate) mod clock;
+mod commits;
+mod desk;
+pub(crate) mod events;
+mod hub;
+mod keys;
+mod lifecycle;
+mod link;
+mod outbox;
+pub(crate) mod problems;
+mod questions;
+mod requests;
+mod sessions;
+mod sign_in;
+mod token;
+mod worker;
+
+use crate::api::{Changes, Config, Revision, Snapshot};
+use crate::engine::account::Account;
+use crate::engine::clock::{SystemClock, Times};
+use crate::engine::desk::Desk;
+use crate::engine::hub::Hub;
+use crate::engine::keys::Keys;
+use crate::engine::outbox::Outbox;
+use crate::engine::worker::{Message, Worker, public_standing};
+use crate::error::Error;
+use crate::keystore::KeyStore;
+use crate::server::{Dialler, Rest, ServerAddress};
+use crate::session::{
+    AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
+};
+use crate::vault::{AccountRecord, Opened, Vault, VaultError};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Threads of the runtime: one for the sockets, one for what a burst of requests brings.
+const RUNTIME_THREADS: usize = 2;
+/// How long a close waits for the vault before it leaves it to finish by itself.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
+
+/// Why a transaction of the engine did not happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The vault could not be written.
+    Vault(VaultError),
+    /// The key store could not be used now.
+    KeyStore,
+    /// The operating system gave no random numbers.
+    NoRandomness,
+    /// Something newer happened to the account in the meantime.
+    Outdated,
+    /// The core is closed.
+    Closed,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Vault(error) => problems::vault(error),
+            Failure::KeyStore | Failure::NoRandomness => Self::KeyStoreUnavailable,
+            Failure::Outdated => Self::NotSignedIn,
+            Failure::Closed => Self::Closed,
+        }
+    }
+}
+
+pub(crate) struct Engine {
+    pub(crate) config: Config,
+    pub(crate) user_agent: String,
+    pub(crate) dialler: Dialler,
+    pub(crate) hub: Hub,
+    times: Times,
+    boot_id: BootId,
+    settings: Settings,
+    keys: Keys,
+    vault: Mutex<Option<Desk<Vault>>>,
+    handle: Handle,
+    runtime: Mutex<Option<Runtime>>,
+    accounts: Mutex<BTreeMap<AccountId, Arc<Account>>>,
+    host: watch::Sender<HostState>,
+    outbox: Outbox,
+    closed: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Engine {
+    pub(crate) fn open(config: Config, key_store: Arc<dyn KeyStore>) -> Result<Arc<Self>, Error> {
+        if config.restore_window > Duration::from_secs(60 * 60) {
+            return Err(Error::InvalidArgument {
+                argument: "restore_window",
+            });
+        }
+        let dialler = Dialler::new(&config.network).map_err(problems::tls_profile)?;
+        let Opened {
+            mut vault,
+            interrupted,
+            lost,
+            ..
+        } = Vault::open(&config.folder).map_err(problems::vault)?;
+        let times = Times::new(Arc::new(SystemClock::new(config.boot_id.clone())));
+        let boot_id = times.boot_id();
+        let settings = Settings {
+            restore_window: config.restore_window,
+            cover_until_validated_after: config.cover_until_validated_after,
+            max_offline: None,
+        };
+        let parts = StoredParts {
+            epoch: Epoch(1),
+            standing: None,
+            boot_id: boot_id.clone(),
+            settings,
+            host: config.host_state,
+        };
+        commits::restore_lost(&mut vault, &lost, &parts, times.now()).map_err(problems::vault)?;
+        let records = vault.accounts().map_err(problems::vault)?;
+        let lists = commits::read_lists(&mut vault).map_err(problems::vault)?;
+        if config.host_state == HostState::Suspended {
+            // An app that was started in the background may be frozen at any moment.
+            let _ = vault.close();
+        }
+        let resources = |_| Error::StoreUnavailable;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(RUNTIME_THREADS)
+            .thread_name("steadfast")
+            .enable_all()
+            .build()
+            .map_err(resources)?;
+        let (vault, _) = Desk::start("steadfast-vault", vault).map_err(resources)?;
+        let first = Changes {
+            revision: Revision::START,
+            accounts: records.iter().map(first_snapshot).collect(),
+            notices: lists.notices,
+            obligations: lists.obligations,
+        };
+        let engine = Arc::new(Self {
+            user_agent: config.device.user_agent(),
+            boot_id,
+            settings,
+            dialler,
+            hub: Hub::new(first),
+            times,
+            keys: Keys::start(key_store).map_err(resources)?,
+            vault: Mutex::new(Some(vault)),
+            handle: runtime.handle().clone(),
+            runtime: Mutex::new(Some(runtime)),
+            accounts: Mutex::new(BTreeMap::new()),
+            host: watch::Sender::new(config.host_state),
+            outbox: Outbox::default(),
+            closed: AtomicBool::new(false),
+            config,
+        });
+        for record in records {
+            engine.look_after(record)?;
+        }
+        engine.delete_keys(interrupted.orphan_keys);
+        engine.start_outbox();
+        Ok(engine)
+    }
+
+    /// Starts to look after an account that the vault holds.
+    fn look_after(self: &Arc<Self>, record: AccountRecord) -> Result<Arc<Account>, Error> {
+        let now = self.times.now();
+        let state = match State::restored(self.parts(&record), now) {
+            Ok(state) => state,
+            Err(error) => {
+                // A standing that cannot be read is no reason to believe anything about the session: it is asked about.
+                tracing::warn!(account = record.id.0, %error, "the stored standing is not used");
+                State::signed_in(self.parts(&record), record.signed_in_server_date, now)
+            }
+        };
+        self.start(record, state)
+    }
+
+    fn start(self: &Arc<Self>, record: AccountRecord, state: State) -> Result<Arc<Account>, Error> {
+        let address =
+            ServerAddress::parse(&record.server_url, crate::server::ClearText::AllowedByApp)
+                .map_err(problems::address)?;
+        let (account, inbox) = Account::new(&record, self.rest(address)?);
+        let account = Arc::new(account);
+        lock(&self.accounts).insert(record.id, account.clone());
+        let mut snapshot = first_snapshot(&record);
+        show(&mut snapshot, &state.view(), self.times.now());
+        self.hub.change(|changes| {
+            match changes
+                .accounts
+                .iter_mut()
+                .find(|known| known.id == record.id)
+            {
+                Some(known) => *known = snapshot,
+                None => changes.accounts.push(snapshot),
+            }
+        });
+        Worker::start(self, account.clone(), state, inbox);
+        Ok(account)
+    }
+
+    fn parts(&self, record: &AccountRecord) -> StoredParts {
+        StoredParts {
+            epoch: record.epoch,
+            standing: Some(record.standing.detail.clone()),
+            boot_id: self.boot_id.clone(),
+            settings: self.settings,
+            host: *self.host.borrow(),
+        }
+    }
+
+    /// The way to an account.
+    pub(crate) fn account(&self, id: AccountId) -> Result<Arc<Account>, Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        lock(&self.accounts)
+            .get(&id)
+            .cloned()
+            .ok_or(Error::NoSuchAccount)
+    }
+
+    fn every_account(&self) -> Vec<Arc<Account>> {
+        lock(&self.accounts).values().cloned().collect()
+    }
+
+    /// Clients for one server.
+    pub(crate) fn rest(&self, address: ServerAddress) -> Result<Rest, Error> {
+        Rest::new(address, &self.dialler, &self.user_agent).map_err(problems::transport)
+    }
+
+    fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(work)
+    }
+
+    /// Runs an operation to its end on the engine's runtime, whether or not its caller stays to hear of it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        self.spawn(work).await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// A job for the vault.
+    async fn vault<R: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Vault) -> Result<R, VaultError> + Send + 'static,
+    ) -> Result<R, Failure> {
+        let desk = lock(&self.vault).clone();
+        match desk {
+            Some(desk) => desk
+                .hand_in(job)
+                .await
+                .map_err(|_| Failure::Closed)?
+                .map_err(Failure::Vault),
+            None => Err(Failure::Closed),
+        }
+    }
+
+    /// Puts the closing of the vault behind whatever it is still writing.
+    fn close_vault_when_free(&self) {
+        if let Some(desk) = lock(&self.vault).as_ref() {
+            drop(desk.hand_in(Vault::close));
+        }
+    }
+
+    /// Waits for something newer than `since`. Runs on the caller's executor: it only waits.
+    pub(crate) async fn changes(&self, since: Revision) -> Result<Changes, Error> {
+        let mut revisions = self.hub.subscribe();
+        loop {
+            if self.closed.load(Ordering::Acquire) {
+                return Err(Error::Closed);
+            }
+            let current = self.hub.read();
+            if current.revision > since {
+                return Ok(Changes::clone(&current));
+            }
+            if revisions.changed().await.is_err() {
+                return Err(Error::Closed);
+            }
+        }
+    }
+
+    /// Shows what the vault holds of an account whose session has just begun; what is believed of it follows.
+    fn show_record(&self, record: &AccountRecord) {
+        self.hub.change(|changes| {
+            if let Some(known) = changes
+                .accounts
+                .iter_mut()
+                .find(|known| known.id == record.id)
+            {
+                let fresh = first_snapshot(record);
+                *known = Snapshot {
+                    standing: known.standing,
+                    reason: known.reason,
+                    cover: known.cover,
+                    link: known.link,
+                    ..fresh
+                };
+            }
+        });
+    }
+
+    /// Makes an account's state visible.
+    fn publish(&self, account: &Account, view: &View, now: Now) {
+        let needs_resync = account.events.needs_resync();
+        self.hub.change(|changes| {
+            if let Some(snapshot) = changes
+                .accounts
+                .iter_mut()
+                .find(|snapshot| snapshot.id == account.id)
+            {
+                show(snapshot, view, now);
+                snapshot.needs_resync = needs_resync;
+            }
+        });
+    }
+
+    /// Closes: no new work, workers and sockets ended, the vault closed.
+    pub(crate) async fn close(&self) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for account in self.every_account() {
+            let (stopped, done) = oneshot::channel();
+            account.send(Message::Stop(stopped));
+            let _ = done.await;
+        }
+        let desk = lock(&self.vault).take();
+        if let Some(desk) = desk {
+            let closing = desk.hand_in(Vault::close);
+            drop(desk);
+            // The deadline runs on the engine's own clock, so that any executor may call this.
+            let _ = self
+                .spawn(async move { tokio::time::timeout(CLOSE_DEADLINE, closing).await })
+                .await;
+        }
+        self.shut_down();
+    }
+
+    /// What dropping the last handle does: everything that [`close`](Self::close) does, without waiting.
+    pub(crate) fn abandon(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel)
+            && let Some(desk) = lock(&self.vault).take()
+        {
+            drop(desk.hand_in(Vault::close));
+        }
+        self.shut_down();
+    }
+
+    fn shut_down(&self) {
+        lock(&self.accounts).clear();
+        self.hub.wake();
+        // A plain drop would wait for blocking work, and panics inside another runtime.
+        if let Some(runtime) = lock(&self.runtime).take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn first_snapshot(record: &AccountRecord) -> Snapshot {
+    Snapshot {
+        id: record.id,
+        server_url: record.server_url.clone(),
+        user_id: record.user_id.clone(),
+        username: record.user.username.clone(),
+        roles: record.user.roles.clone(),
+        locale: record.user.locale.clone(),
+        server_name: record.server.name.clone().unwrap_or_default(),
+        server_version: record.server.version.clone().unwrap_or_default(),
+        standing: crate::api::Standing::Active,
+        reason: None,
+        cover: true,
+        link: crate::api::Link::Paused,
+        expires_at: record.expires_at,
+        validated_at: record.validated_at.as_ref().map(|stamp| stamp.wall),
+        needs_resync: true,
+    }
+}
+
+/// Writes what the machine believes into a snapshot.
+fn show(snapshot: &mut Snapshot, view: &View, now: Now) {
+    use crate::api::Link as Public;
+    use crate::session::Link;
+    (snapshot.standing, snapshot.reason) = public_standing(view.standing);
+    snapshot.cover = view.cover;
+    snapshot.validated_at = view.validated_at.or(snapshot.validated_at);
+    let wall = |until: crate::session::BootMillis| {
+        let wait = i64::try_from(until.since(now.boot).as_millis()).unwrap_or(i64::MAX);
+        crate::session::UnixMillis(now.wall.0.saturating_add(wait))
+    };
+    snapshot.link = match view.link {
+        Link::Paused => Public::Paused,
+        Link::Offline => Public::Offline,
+        Link::Portal { .. } => Public::Portal,
+        Link::Connecting { .. } => Public::Connecting,
+        Link::Live { .. } => Public::Live,
+        Link::Polling { .. } => Public::Polling,
+        Link::Waiting { until, .. } => match snapshot.link {
+            // The wall clock is read anew at each publication; the same wait must not look like another one.
+            Public::Waiting { until: shown } if (shown.0 - wall(until).0).abs() < 1_000 => {
+                Public::Waiting { until: shown }
+            }
+            _ => Public::Waiting { until: wall(until) },
+        },
+    };
+}

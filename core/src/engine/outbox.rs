@@ -1,0 +1,216 @@
+//! What is owed to servers: sessions to be ended after a sign-out, device ids to be attached.
+//!
+//! A session that is owed its end counts as ended only when its own token is met with evidence of a gone session while the
+//! server's database is healthy: during an outage a logout says 200 and the session lives on.
+
+use crate::engine::questions::facts;
+use crate::engine::{Engine, Failure};
+use crate::evidence::{self, Evidence, Expected, RequestIds};
+use crate::keystore::KeyAnswer;
+use crate::pace::{Dice, doubled};
+use crate::policy;
+use crate::secret::Token;
+use crate::server::sessions::{DeviceProperties, Health as PingFor};
+use crate::server::{ClearText, Outcome as Answered, Rest, ServerAddress};
+use crate::session::{Health, HostState, UnixMillis};
+use crate::vault::{Binding, Column, unseal};
+use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof};
+use futures_util::future::join_all;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// How the engine's other parts say that something is owed, or that it is worth trying again.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    news: Notify,
+}
+
+impl Outbox {
+    /// Try everything now, whatever waits were set: something is newly owed, or the way to the server changed.
+    pub(crate) fn kick(&self) {
+        self.news.notify_one();
+    }
+}
+
+/// How a try went.
+enum Tried {
+    Done(OutboxProof),
+    Again,
+    /// Nothing could even be tried; it does not count.
+    NotNow,
+}
+
+impl Engine {
+    pub(crate) fn start_outbox(self: &Arc<Self>) {
+        let engine = self.clone();
+        self.spawn(async move {
+            let mut host = engine.host.subscribe();
+            let mut everything = true;
+            loop {
+                if host
+                    .wait_for(|state| *state != HostState::Suspended)
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+                let entries = engine.owed(everything).await;
+                join_all(entries.iter().map(|entry| engine.pay(entry))).await;
+                let wait = engine.until_next().await;
+                everything = tokio::select! {
+                    () = engine.outbox.news.notified() => true,
+                    () = tokio::time::sleep(wait) => false,
+                };
+            }
+        });
+    }
+
+    async fn owed(&self, everything: bool) -> Vec<OutboxEntry> {
+        let now = self.times.wall();
+        let entries = self
+            .vault(move |vault| {
+                if everything {
+                    vault.outbox()
+                } else {
+                    vault.outbox_due(now)
+                }
+            })
+            .await;
+        entries.unwrap_or_default()
+    }
+
+    async fn until_next(&self) -> std::time::Duration {
+        let now = self.times.wall();
+        let entries = self.vault(|vault| vault.outbox()).await.unwrap_or_default();
+        let next = entries
+            .iter()
+            .map(|entry| entry.next_try_at.since(now))
+            .min();
+        next.unwrap_or(policy::OUTBOX_RETRY_CAP)
+            .clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP)
+    }
+
+    async fn pay(&self, entry: &OutboxEntry) {
+        let tried = match entry.kind {
+            OutboxKind::RevokeToken => self.revoke(entry).await,
+            OutboxKind::AttachDevice => self.attach(entry).await,
+        };
+        let id = entry.id;
+        let stored: Result<bool, Failure> = match tried {
+            Tried::Done(proof) => {
+                tracing::debug!(entry = id.0, ?proof, "paid what was owed");
+                self.vault(move |vault| vault.outbox_done(id, proof)).await
+            }
+            Tried::Again | Tried::NotNow => {
+                let attempts = if matches!(tried, Tried::Again) {
+                    entry.attempts
+                } else {
+                    0
+                };
+                let ceiling = doubled(
+                    policy::OUTBOX_RETRY_BASE,
+                    policy::OUTBOX_RETRY_CAP,
+                    attempts,
+                );
+                let wait = ceiling / 2 + Dice::new(self.times.now().entropy).up_to(ceiling / 2);
+                let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                let next = UnixMillis(self.times.wall().0.saturating_add(wait));
+                self.vault(move |vault| vault.outbox_attempted(id, next))
+                    .await
+            }
+        };
+        if let Err(failure) = stored {
+            // It stays owed as it was and is tried again.
+            tracing::debug!(entry = id.0, ?failure, "the outbox could not be written");
+        }
+    }
+
+    async fn revoke(&self, entry: &OutboxEntry) -> Tried {
+        let Some(sealed) = &entry.sealed_token else {
+            return Tried::Done(OutboxProof::KeyLost);
+        };
+        let key = match self.keys.load(&KeyName::outbox()).await {
+            KeyAnswer::Value(key) => key,
+            KeyAnswer::Absent => return Tried::Done(OutboxProof::KeyLost),
+            KeyAnswer::Unavailable => return Tried::NotNow,
+        };
+        let binding = Binding {
+            account: entry.account,
+            epoch: entry.epoch,
+            column: Column::OutboxToken,
+        };
+        let Ok(token) = unseal(&key, binding, sealed) else {
+            return Tried::Done(OutboxProof::KeyLost);
+        };
+        let Ok(address) = ServerAddress::parse(&entry.server_url, ClearText::AllowedByApp) else {
+            return Tried::Again;
+        };
+        let Ok(rest) = self.rest(address) else {
+            return Tried::Again;
+        };
+        if rest.logout(&token).await.is_err() {
+            return Tried::Again;
+        }
+        if self.is_gone(&rest, entry, &token).await {
+            Tried::Done(OutboxProof::SessionGone)
+        } else {
+            Tried::Again
+        }
+    }
+
+    /// Whether the token is met with evidence of a gone session, between two healthy answers about the database.
+    async fn is_gone(&self, rest: &Rest, entry: &OutboxEntry, token: &Token) -> bool {
+        if !self.is_healthy(rest).await {
+            return false;
+        }
+        let nonce = self.times.wall().0.to_string();
+        let Ok(reply) = rest.users_me(token, &nonce).await else {
+            return false;
+        };
+        let seen = RequestIds::default();
+        let expected = Expected {
+            request_epoch: entry.epoch,
+            current_epoch: entry.epoch,
+            user_id: "",
+            seen: &seen,
+            learned: None,
+        };
+        let evidence = evidence::judge(&facts(&reply, self.config.clear_text), &expected);
+        matches!(evidence, Evidence::Gone { .. }) && self.is_healthy(rest).await
+    }
+
+    async fn is_healthy(&self, rest: &Rest) -> bool {
+        match rest.ping(PingFor::Database).await {
+            Ok((reply, _)) => {
+                evidence::health(&facts(&reply, self.config.clear_text)) == Health::Healthy
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn attach(&self, entry: &OutboxEntry) -> Tried {
+        let Ok((account, epoch, token)) = self.signed_in(entry.account).await else {
+            return Tried::NotNow;
+        };
+        if epoch != entry.epoch {
+            return Tried::Done(OutboxProof::DeviceAttached);
+        }
+        let properties = DeviceProperties {
+            device_id: Some(entry.payload.clone()),
+            ..DeviceProperties::default()
+        };
+        match account.rest.attach_device(&token, &properties).await {
+            Ok(answer) => match answer.outcome {
+                Answered::Done(()) => {
+                    let (id, device_id) = (entry.account, entry.payload.clone());
+                    let _ = self
+                        .vault(move |vault| vault.set_attached_device(id, epoch, &device_id))
+                        .await;
+                    Tried::Done(OutboxProof::DeviceAttached)
+                }
+                Answered::Refused(_) | Answered::Unreadable => Tried::Again,
+            },
+            Err(_) => Tried::Again,
+        }
+    }
+}

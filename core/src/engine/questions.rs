@@ -1,0 +1,351 @@
+//! The machine's questions to the server: asked in the background, one at a time, and what came back read as evidence.
+
+use crate::engine::Engine;
+use crate::engine::account::Account;
+use crate::engine::token::NoToken;
+use crate::engine::worker::Message;
+use crate::evidence::{
+    self, Body, Evidence, Expected, HeaderBehaviour, HeaderFacts, Origin, RequestIds, Tls, Why,
+};
+use crate::secret::Token;
+use crate::server::sessions::Health as PingFor;
+use crate::server::{
+    ClearText, Reply, RequestParts, Rest, TransportError, TransportErrorKind, wire,
+};
+use crate::session::{
+    Answer, Epoch, Event, Health, KeyTrouble, Question, SessionsRead, Ticket, UnknownWhy,
+    Validation,
+};
+use std::sync::Arc;
+use tokio::task::AbortHandle;
+
+type Sent = Result<Reply, TransportError>;
+
+/// What a question brought, not yet judged.
+pub(crate) enum Returned {
+    /// There was no token to ask with, for a reason that is not the key store's.
+    NoToken(Question),
+    UserMe {
+        epoch: Epoch,
+        sent: Sent,
+    },
+    Health(Sent),
+    Sessions {
+        epoch: Epoch,
+        sent: Sent,
+    },
+    Experiment {
+        with_token: Sent,
+        without_token: Sent,
+    },
+}
+
+pub(crate) struct Questions {
+    engine: Arc<Engine>,
+    account: Arc<Account>,
+    open: Option<(Ticket, AbortHandle)>,
+    seen: RequestIds,
+    learned: Option<HeaderBehaviour>,
+}
+
+impl Questions {
+    pub(crate) fn new(engine: Arc<Engine>, account: Arc<Account>) -> Self {
+        let learned = account.header_habits.as_deref().and_then(read_habits);
+        Self {
+            engine,
+            account,
+            open: None,
+            seen: RequestIds::default(),
+            learned,
+        }
+    }
+
+    /// Asks in the background; [`Message::Returned`] follows, or [`Message::Key`] if the key store gave no key.
+    pub(crate) fn ask(&mut self, ticket: Ticket, epoch: Epoch, question: Question) {
+        if let Some((_, task)) = self.open.take() {
+            task.abort();
+        }
+        let engine = self.engine.clone();
+        let account = self.account.clone();
+        let task = self.engine.spawn(async move {
+            let returned = match question {
+                Question::Health => Returned::Health(
+                    account
+                        .rest
+                        .ping(PingFor::Database)
+                        .await
+                        .map(|(reply, _)| reply),
+                ),
+                Question::UserMe | Question::Sessions | Question::ConfigExperiment => {
+                    match account.tokens.get(&engine, account.id, epoch).await {
+                        Ok(token) => {
+                            ask_with(&engine, &account.rest, question, epoch, &token).await
+                        }
+                        Err(NoToken::Key(trouble)) => {
+                            account.send(Message::Key(Event::KeyUnreadable(trouble)));
+                            return;
+                        }
+                        Err(NoToken::Outdated | NoToken::Store(_)) => Returned::NoToken(question),
+                    }
+                }
+            };
+            account.send(Message::Returned { ticket, returned });
+        });
+        self.open = Some((ticket, task.abort_handle()));
+    }
+
+    /// Nobody wants the answer any more.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) {
+        if let Some((_, task)) = self.open.take_if(|(open, _)| *open == ticket) {
+            task.abort();
+        }
+    }
+
+    /// Tries the key store again in the background; [`Message::Key`] follows.
+    pub(crate) fn read_key(&self, epoch: Epoch) {
+        let engine = self.engine.clone();
+        let account = self.account.clone();
+        self.engine.spawn(async move {
+            let event = match account.tokens.get(&engine, account.id, epoch).await {
+                Ok(_) => Event::KeyReadable,
+                Err(NoToken::Key(trouble)) => Event::KeyUnreadable(trouble),
+                Err(NoToken::Outdated | NoToken::Store(_)) => {
+                    Event::KeyUnreadable(KeyTrouble::Unavailable)
+                }
+            };
+            account.send(Message::Key(event));
+        });
+    }
+
+    /// Reads what came back as an answer to the machine, and remembers what the next one must not repeat.
+    pub(crate) async fn judge(&mut self, returned: Returned, current_epoch: Epoch) -> Answer {
+        match returned {
+            Returned::NoToken(question) => no_answer(question, UnknownWhy::Other),
+            Returned::UserMe {
+                sent: Err(error), ..
+            } => no_answer(Question::UserMe, unknown_why(error.kind)),
+            Returned::UserMe {
+                epoch,
+                sent: Ok(reply),
+            } => {
+                let validation = self.validation(&reply, epoch, current_epoch).await;
+                Answer::Validation(validation)
+            }
+            Returned::Health(Err(_)) => Answer::Health(Health::Silent),
+            Returned::Health(Ok(reply)) => Answer::Health(evidence::health(&self.facts(&reply))),
+            Returned::Sessions { sent: Err(_), .. } => Answer::Sessions(SessionsRead::Other),
+            Returned::Sessions {
+                epoch,
+                sent: Ok(reply),
+            } => {
+                let facts = self.facts(&reply);
+                let read = evidence::sessions_read(&facts, &self.expected(epoch, current_epoch));
+                self.remember(&reply);
+                if read == SessionsRead::Read
+                    && let Some(sessions) = reply.json::<Vec<wire::Session>>()
+                {
+                    self.engine
+                        .learn_own_session(&self.account, epoch, &sessions)
+                        .await;
+                }
+                Answer::Sessions(read)
+            }
+            Returned::Experiment {
+                with_token: Ok(with_token),
+                without_token: Ok(without_token),
+            } => Answer::Experiment(evidence::experiment(
+                &self.facts(&with_token),
+                &self.facts(&without_token),
+            )),
+            Returned::Experiment { .. } => {
+                no_answer(Question::ConfigExperiment, UnknownWhy::Transport)
+            }
+        }
+    }
+
+    async fn validation(
+        &mut self,
+        reply: &Reply,
+        epoch: Epoch,
+        current_epoch: Epoch,
+    ) -> Validation {
+        let facts = self.facts(reply);
+        let evidence = evidence::judge(&facts, &self.expected(epoch, current_epoch));
+        tracing::debug!(
+            account = self.account.id.0,
+            status = reply.status,
+            ?evidence,
+            "validation answered"
+        );
+        self.remember(reply);
+        match evidence {
+            Evidence::Valid {
+                server_date,
+                headers,
+            } => {
+                if self.learned != Some(headers) {
+                    self.learned = Some(headers);
+                    self.engine
+                        .store_header_habits(self.account.id, epoch, write_habits(headers))
+                        .await;
+                }
+                if let Some(user) = reply.json::<wire::User>() {
+                    self.engine.learn_user(self.account.id, epoch, &user).await;
+                }
+                Validation::Valid { server_date }
+            }
+            Evidence::Gone { server_date } => Validation::Gone { server_date },
+            Evidence::MfaRequired => Validation::MfaRequired,
+            Evidence::Refused | Evidence::HeadersLost => Validation::Refused,
+            Evidence::Unknown { why, retry_after } => Validation::Unknown {
+                why: match why {
+                    Why::OldEpoch | Why::Other => UnknownWhy::Other,
+                    Why::Tls => UnknownWhy::Tls,
+                    Why::Portal => UnknownWhy::Portal,
+                    Why::ServerTrouble => UnknownWhy::ServerTrouble,
+                },
+                retry_after,
+            },
+        }
+    }
+
+    fn expected(&self, request_epoch: Epoch, current_epoch: Epoch) -> Expected<'_> {
+        Expected {
+            request_epoch,
+            current_epoch,
+            user_id: &self.account.user_id,
+            seen: &self.seen,
+            learned: self.learned,
+        }
+    }
+
+    fn facts(&self, reply: &Reply) -> evidence::Reply {
+        facts(reply, self.engine.config.clear_text)
+    }
+
+    fn remember(&mut self, reply: &Reply) {
+        if let Some(id) = &reply.request_id {
+            self.seen.remember(id);
+        }
+    }
+}
+
+async fn ask_with(
+    engine: &Engine,
+    rest: &Rest,
+    question: Question,
+    epoch: Epoch,
+    token: &Token,
+) -> Returned {
+    match question {
+        Question::UserMe => {
+            let nonce = engine.times.wall().0.to_string();
+            Returned::UserMe {
+                epoch,
+                sent: rest.users_me(token, &nonce).await,
+            }
+        }
+        Question::Sessions => Returned::Sessions {
+            epoch,
+            sent: rest.sessions(token, "me").await.map(|answer| answer.reply),
+        },
+        Question::ConfigExperiment => {
+            let config = || {
+                RequestParts::get("/api/v4/config/client")
+                    .query("format", "old")
+                    .fresh()
+            };
+            let with_token = rest.send(config().token(token)).await;
+            let without_token = rest.send(config()).await;
+            Returned::Experiment {
+                with_token,
+                without_token,
+            }
+        }
+        Question::Health => {
+            Returned::Health(rest.ping(PingFor::Database).await.map(|(reply, _)| reply))
+        }
+    }
+}
+
+fn no_answer(question: Question, why: UnknownWhy) -> Answer {
+    match question {
+        Question::UserMe | Question::ConfigExperiment => Answer::Validation(Validation::Unknown {
+            why,
+            retry_after: None,
+        }),
+        Question::Health => Answer::Health(Health::Silent),
+        Question::Sessions => Answer::Sessions(SessionsRead::Other),
+    }
+}
+
+/// The facts of a reply, as the evidence rule reads them.
+pub(crate) fn facts(reply: &Reply, clear_text: ClearText) -> evidence::Reply {
+    let text = |name: &str| {
+        let values: Vec<_> = reply.headers.get_all(name).iter().collect();
+        let joined: Vec<String> = values
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
+        (!joined.is_empty()).then(|| joined.join(", "))
+    };
+    evidence::Reply {
+        status: reply.status,
+        origin: if reply.same_origin {
+            Origin::Own
+        } else {
+            Origin::Foreign
+        },
+        tls: match (reply.tls, clear_text) {
+            (true, _) => Tls::Verified,
+            (false, ClearText::AllowedByApp) => Tls::ClearTextAllowedByApp,
+            (false, ClearText::Refused) => Tls::No,
+        },
+        content_type: reply.content_type.clone(),
+        headers: HeaderFacts {
+            x_request_id: reply.request_id.clone(),
+            x_version_id: reply.version_id.clone(),
+            www_authenticate: text("www-authenticate"),
+            age: text("age"),
+            date: text("date"),
+            retry_after: text("retry-after"),
+        },
+        body: Body::Bytes(reply.body.to_vec()),
+    }
+}
+
+/// Why no answer came, as the machine sorts it.
+pub(crate) fn unknown_why(kind: TransportErrorKind) -> UnknownWhy {
+    match kind {
+        TransportErrorKind::Offline => UnknownWhy::Offline,
+        TransportErrorKind::Tls(_) => UnknownWhy::Tls,
+        TransportErrorKind::TooLarge => UnknownWhy::Portal,
+        TransportErrorKind::Dns
+        | TransportErrorKind::Refused
+        | TransportErrorKind::Reset
+        | TransportErrorKind::Timeout
+        | TransportErrorKind::Protocol
+        | TransportErrorKind::InvalidRequest
+        | TransportErrorKind::Other => UnknownWhy::Transport,
+    }
+}
+
+const HABITS: [(HeaderBehaviour, &str); 3] = [
+    (HeaderBehaviour::Present, "\"present\""),
+    (HeaderBehaviour::Absent, "\"absent\""),
+    (HeaderBehaviour::Rewritten, "\"rewritten\""),
+];
+
+fn read_habits(json: &str) -> Option<HeaderBehaviour> {
+    HABITS
+        .iter()
+        .find(|(_, text)| *text == json)
+        .map(|(behaviour, _)| *behaviour)
+}
+
+fn write_habits(behaviour: HeaderBehaviour) -> &'static str {
+    HABITS
+        .iter()
+        .find(|(known, _)| *known == behaviour)
+        .map_or("null", |(_, text)| text)
+}

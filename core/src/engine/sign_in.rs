@@ -1,0 +1,312 @@
+//! Signing in and out.
+//!
+//! What can fail here is tried before the server is asked: a key store or a disk that cannot take the session must not cost
+//! the user a session that nobody can use. If it fails afterwards all the same, the server is asked to end it again.
+
+use crate::api::SignIn;
+use crate::engine::account::Account;
+use crate::engine::commits::csrf_hash;
+use crate::engine::problems;
+use crate::engine::questions::facts;
+use crate::engine::worker::Message;
+use crate::engine::{Engine, Failure};
+use crate::error::Error;
+use crate::evidence;
+use crate::keystore::KeyAnswer;
+use crate::secret::Token;
+use crate::server::sessions::Health as PingFor;
+use crate::server::sign_in::Recognisable;
+use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
+use crate::session::{AccountId, Event, Health, State, StoredParts};
+use crate::vault::{
+    self, ExistingSession, OldToken, Outcome, PreparedSignIn, ServerFacts, Setting, UserFacts,
+};
+use crate::vault::{Binding, Column, seal, unseal};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+impl Engine {
+    pub(crate) async fn sign_in(
+        self: &Arc<Self>,
+        address: ServerAddress,
+        request: SignIn,
+    ) -> Result<AccountId, Error> {
+        self.keys
+            .outbox_key()
+            .await
+            .map_err(|_| Error::KeyStoreUnavailable)?;
+        let boot_id = self.boot_id.0.clone();
+        self.vault(move |vault| vault.set_setting(Setting::BootId, &boot_id))
+            .await?;
+        let device_id = self
+            .vault(|vault| vault.setting(Setting::DeviceId))
+            .await?
+            .filter(|id| !id.is_empty());
+        self.withdraw_offers(&address);
+        let rest = self.rest(address)?;
+        let credentials = Credentials {
+            login_id: request.login_id.trim().to_owned(),
+            password: request.password,
+            mfa_code: request.mfa_code,
+            device_id: device_id.clone(),
+            recognisable: Recognisable::ByCsrf,
+        };
+        let signed_in = match rest
+            .sign_in(&credentials)
+            .await
+            .map_err(problems::transport)?
+        {
+            SignInOutcome::SignedIn(signed_in) => *signed_in,
+            refused => return Err(self.refused_sign_in(&rest, refused).await),
+        };
+        let token = signed_in.token.clone();
+        match self
+            .store_sign_in(rest.address(), signed_in, device_id)
+            .await
+        {
+            Ok(account) => {
+                self.start_welcome(&account);
+                Ok(account.id)
+            }
+            Err(failure) => {
+                // Nobody could use this session; ending it is all that can be done for it.
+                let _ = rest.logout(&token).await;
+                Err(failure.into())
+            }
+        }
+    }
+
+    /// Somebody is at the sign-in form of this server: a token that was kept in case a verdict was wrong has to go.
+    fn withdraw_offers(&self, address: &ServerAddress) {
+        for account in self.every_account() {
+            if account.rest.address() == address {
+                account.event(Event::RestoreWithdrawn);
+            }
+        }
+    }
+
+    /// While the server's database is away it says "wrong password" to a right one, so its health is asked about first.
+    async fn refused_sign_in(&self, rest: &Rest, outcome: SignInOutcome) -> Error {
+        match outcome {
+            SignInOutcome::SignedIn(_) => Error::ServerProblem,
+            SignInOutcome::MfaNeeded => Error::MfaCodeRequired,
+            SignInOutcome::MfaWrong => Error::MfaCodeWrong,
+            SignInOutcome::Refused { .. } => match rest.ping(PingFor::Database).await {
+                Ok((reply, _))
+                    if evidence::health(&facts(&reply, self.config.clear_text))
+                        == Health::Unhealthy =>
+                {
+                    Error::ServerProblem
+                }
+                Ok(_) => Error::InvalidCredentials,
+                // A health query that hangs is the mark of a frozen database.
+                Err(_) => Error::ServerProblem,
+            },
+            SignInOutcome::Deactivated => Error::Deactivated,
+            SignInOutcome::Locked => Error::LockedOut,
+            SignInOutcome::NotVerified => Error::EmailNotVerified,
+            SignInOutcome::Bot | SignInOutcome::RemoteUser => Error::SignInForbidden,
+            SignInOutcome::BlankPassword => Error::BlankPassword,
+            SignInOutcome::RateLimited { retry_after } => problems::rate_limited(retry_after),
+            SignInOutcome::Server { status, .. } if status >= 500 => Error::ServerProblem,
+            SignInOutcome::Server { status, id } => Error::Refused {
+                status,
+                id: Some(id),
+            },
+            SignInOutcome::NotMattermost { status: 500.., .. } => Error::ServerProblem,
+            SignInOutcome::NotMattermost {
+                status: 300..=399, ..
+            } => Error::Intercepted,
+            SignInOutcome::NotMattermost { .. } => Error::NotMattermost,
+        }
+    }
+
+    async fn store_sign_in(
+        self: &Arc<Self>,
+        address: &ServerAddress,
+        signed_in: SignedIn,
+        device_id: Option<String>,
+    ) -> Result<Arc<Account>, Failure> {
+        let (url, user_id) = (address.as_str().to_owned(), signed_in.user.id.clone());
+        let prepared = self
+            .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
+            .await?;
+        match self.commit_sign_in(&prepared, signed_in, device_id).await {
+            Ok(account) => Ok(account),
+            Err(failure) => {
+                let name = prepared.key_name.clone();
+                // If even this is not stored, the next open finds the key by its name and deletes it.
+                let _ = self
+                    .vault(move |vault| vault.abandon_sign_in(&prepared))
+                    .await;
+                self.delete_keys(vec![name]);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn commit_sign_in(
+        self: &Arc<Self>,
+        prepared: &PreparedSignIn,
+        signed_in: SignedIn,
+        device_id: Option<String>,
+    ) -> Result<Arc<Account>, Failure> {
+        let key = self
+            .keys
+            .make(&prepared.key_name)
+            .await
+            .map_err(|_| Failure::KeyStore)?;
+        let binding = Binding {
+            account: prepared.account,
+            epoch: prepared.epoch,
+            column: Column::AccountToken,
+        };
+        let sealed_token =
+            seal(&key, binding, &signed_in.token).map_err(|_| Failure::NoRandomness)?;
+        let old_token = self
+            .owe(prepared.account, prepared.existing.as_ref())
+            .await?;
+        let now = self.times.now();
+        let state = State::signed_in(
+            StoredParts {
+                epoch: prepared.epoch,
+                standing: None,
+                boot_id: self.boot_id.clone(),
+                settings: self.settings,
+                host: *self.host.borrow(),
+            },
+            signed_in.date,
+            now,
+        );
+        let standing = state.stored(now);
+        let sign_in = vault::SignIn {
+            prepared: prepared.clone(),
+            sealed_token,
+            old_token,
+            standing: vault::StoredStanding {
+                code: standing.code.to_owned(),
+                detail: standing.text,
+            },
+            user: UserFacts {
+                username: signed_in.user.username.clone(),
+                roles: signed_in.user.roles.clone(),
+                locale: signed_in.user.locale.clone(),
+            },
+            server: ServerFacts {
+                name: None,
+                version: version_number(signed_in.version_id.as_deref()),
+            },
+            method: "password".to_owned(),
+            session_id: None,
+            csrf_hash: signed_in.csrf.as_ref().map(|csrf| csrf_hash(csrf.expose())),
+            device_id,
+            expires_at: None,
+            server_date: signed_in.date,
+            network_profile: None,
+            at: self.stamp(),
+        };
+        let outcome = self
+            .vault(move |vault| vault.commit_sign_in(&sign_in))
+            .await?;
+        let Outcome::Committed(stored) = outcome else {
+            // Somebody else signed in as the same user in the meantime; theirs stands.
+            return Err(Failure::Outdated);
+        };
+        self.destroy(stored.retired_key).await;
+        self.refresh_lists().await;
+        self.outbox.kick();
+        self.begin_session(stored.account, state, signed_in).await
+    }
+
+    /// Lets the worker of the account know of its new session, or starts one.
+    async fn begin_session(
+        self: &Arc<Self>,
+        id: AccountId,
+        state: State,
+        signed_in: SignedIn,
+    ) -> Result<Arc<Account>, Failure> {
+        let epoch = state.epoch();
+        let record = self
+            .vault(move |vault| vault.account(id))
+            .await?
+            .ok_or(Failure::Outdated)?;
+        let account = match self.account(id) {
+            Ok(account) => {
+                account.tokens.keep(epoch, signed_in.token).await;
+                self.show_record(&record);
+                let (done, seen) = oneshot::channel();
+                account.send(Message::SignedIn {
+                    epoch,
+                    server_date: signed_in.date,
+                    done,
+                });
+                let _ = seen.await;
+                account
+            }
+            Err(_) => {
+                let account = self.start(record, state).map_err(|_| Failure::Closed)?;
+                account.tokens.keep(epoch, signed_in.token).await;
+                account
+            }
+        };
+        Ok(account)
+    }
+
+    /// What becomes of the token that a sign-in replaces: the server is owed its end.
+    async fn owe(
+        &self,
+        account: AccountId,
+        existing: Option<&ExistingSession>,
+    ) -> Result<OldToken, Failure> {
+        let Some(ExistingSession {
+            epoch,
+            key_name: Some(name),
+            sealed_token: Some(sealed),
+        }) = existing
+        else {
+            return Ok(OldToken::None);
+        };
+        let key = match self.keys.load(name).await {
+            KeyAnswer::Value(key) => key,
+            KeyAnswer::Absent => return Ok(OldToken::Dropped),
+            KeyAnswer::Unavailable => return Err(Failure::KeyStore),
+        };
+        let stored = Binding {
+            account,
+            epoch: *epoch,
+            column: Column::AccountToken,
+        };
+        let Ok(token): Result<Token, _> = unseal(&key, stored, sealed) else {
+            return Ok(OldToken::Dropped);
+        };
+        let outbox_key = self
+            .keys
+            .outbox_key()
+            .await
+            .map_err(|_| Failure::KeyStore)?;
+        let owed = Binding {
+            account,
+            epoch: *epoch,
+            column: Column::OutboxToken,
+        };
+        Ok(OldToken::Owed(
+            seal(&outbox_key, owed, &token).map_err(|_| Failure::NoRandomness)?,
+        ))
+    }
+
+    pub(crate) async fn sign_out(self: &Arc<Self>, id: AccountId) -> Result<(), Error> {
+        let account = self.account(id)?;
+        let (done, signed_out) = oneshot::channel();
+        account.send(Message::SignOut(done));
+        signed_out
+            .await
+            .map_err(|_| Error::Closed)?
+            .map_err(Error::from)
+    }
+}
+
+/// `11.6.0` of `11.6.0.dev.<hash>.false`.
+fn version_number(version_id: Option<&str>) -> Option<String> {
+    let (major, minor, patch) = evidence::version(version_id?)?;
+    Some(format!("{major}.{minor}.{patch}"))
+}
