@@ -220,11 +220,11 @@ pub fn listen() {
     tracing_subscriber::registry().with(layer).init();
 }
 
-/// Secrets of any case that the log of the run holds. The log is kept if there are some.
+/// Secrets of any case that the log of the run holds. The log is kept if there are some, or if it is wanted.
 ///
 /// # Panics
 /// If nothing was listened to, or nothing was heard: then the search would prove nothing.
-pub fn leaks_in_the_log() -> Vec<String> {
+pub fn leaks_in_the_log(keep: bool) -> Vec<String> {
     let log = LOG.get().expect("a log");
     lock(&log.file).flush().expect("the log written out");
     let text = fs::read(&log.path).expect("the log");
@@ -234,10 +234,10 @@ pub fn leaks_in_the_log() -> Vec<String> {
         "the core logged nothing"
     );
     let leaks = Search::new(&secrets).find(&text);
-    if leaks.is_empty() {
-        let _ = fs::remove_file(&log.path);
-    } else {
+    if keep || !leaks.is_empty() {
         eprintln!("the log is in {}", log.path.display());
+    } else {
+        let _ = fs::remove_file(&log.path);
     }
     leaks
 }

@@ -66,7 +66,7 @@ pub fn run(files: &[(&'static str, &'static [Case])]) -> ExitCode {
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let leaks = canary::leaks_in_the_log();
+    let leaks = canary::leaks_in_the_log(conclusion.has_failed());
     for leak in &leaks {
         eprintln!("the log holds {leak}");
     }

@@ -221,17 +221,35 @@ impl Device {
         Shown::of(&self.snapshot())
     }
 
-    /// Everything it has shown of its account, in order and each change once.
+    /// Everything it has shown of its accounts, in order and each change once.
     pub fn shown(&self) -> Vec<Shown> {
         let shown = lock(&self.record.shown);
         shown.iter().map(|(_, _, shown)| shown.clone()).collect()
     }
 
-    /// Forgets what it has shown before now, except the last.
+    /// Forgets what it has shown before now, and begins again with what it shows.
     pub fn forget_shown(&self) {
-        let mut shown = lock(&self.record.shown);
-        let last = shown.len().saturating_sub(1);
-        shown.drain(..last);
+        let accounts = self.core().accounts();
+        lock(&self.record.shown).clear();
+        accounts
+            .iter()
+            .for_each(|snapshot| self.record.draw(snapshot));
+    }
+
+    /// Waits until this is the last thing that it has shown, and gives everything that it has.
+    pub async fn until_shown(&self, last: Shown) -> Vec<Shown> {
+        let mut news = self.record.news.subscribe();
+        let waiting = async {
+            loop {
+                news.mark_unchanged();
+                let shown = self.shown();
+                if shown.last() == Some(&last) {
+                    return shown;
+                }
+                news.changed().await.expect("the record");
+            }
+        };
+        self.patiently("what it shows last", waiting).await
     }
 
     /// The notices that the user was told of.

@@ -19,16 +19,7 @@ cases![
 async fn every_kind(world: &World) -> Vec<Device> {
     let devices = join_all(Kind::ALL.map(|kind| world.device(kind))).await;
     for device in &devices {
-        let labelled = world.control().request_count();
         device.sign_in_and_connect(&world.alice).await;
-        if device.kind.is_phone() {
-            let attached = world
-                .control()
-                .wait_from(labelled.saturating_sub(1), |record| {
-                    record.path.ends_with("/users/sessions/device") && record.status == Some(200)
-                });
-            device.patiently("the device id attached", attached).await;
-        }
     }
     world.sessions_grow_up();
     devices

@@ -77,12 +77,8 @@ async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &
     close_from_elsewhere(world, &phone, Device::suspend).await;
     phone.open().await;
     phone.forget_shown();
-    phone.until_expired().await;
-    assert!(
-        !phone.shown().contains(&Shown::Content),
-        "{:?}",
-        phone.shown()
-    );
+    let shown = phone.until_shown(Shown::EXPIRED).await;
+    assert!(!shown.contains(&Shown::Content), "{shown:?}");
     assert_eq!(phone.until_told(1).await.len(), 1);
 }
 

@@ -78,8 +78,7 @@ async fn every_device_of_everybody_goes_to_the_sign_in_page(world: &World) {
 
     asleep.forget_shown();
     asleep.open().await;
-    asleep.until_expired().await;
-    let shown = asleep.shown();
+    let shown = asleep.until_shown(Shown::EXPIRED).await;
     let covered = shown.iter().position(|shown| *shown == Shown::Cover);
     if let Some(covered) = covered {
         assert!(!shown[covered..].contains(&Shown::Content), "{shown:?}");
@@ -118,12 +117,8 @@ async fn a_strict_device_that_slept_shows_no_content_before_the_sign_in_page(wor
     // From here on the app is displayed.
     assert_eq!(phone.shows(), Shown::Cover);
     phone.forget_shown();
-    phone.until_expired().await;
-    assert!(
-        !phone.shown().contains(&Shown::Content),
-        "{:?}",
-        phone.shown()
-    );
+    let shown = phone.until_shown(Shown::EXPIRED).await;
+    assert!(!shown.contains(&Shown::Content), "{shown:?}");
 }
 
 async fn a_confirmation_counts_once_and_only_for_its_session(world: &World) {

@@ -89,8 +89,7 @@ async fn airplane(world: &World, policy: Policy, first: First) {
         phone.airplane_off();
     }
     phone.forget_shown();
-    phone.until_expired().await;
-    check(&phone.shown(), policy);
+    check(&phone.until_shown(Shown::EXPIRED).await, policy);
     assert_eq!(phone.until_told(1).await.len(), 1);
 }
 
@@ -102,8 +101,7 @@ async fn in_the_background(world: &World, policy: Policy) {
     revoke_everyone(world).await;
     phone.open().await;
     phone.forget_shown();
-    phone.until_expired().await;
-    check(&phone.shown(), policy);
+    check(&phone.until_shown(Shown::EXPIRED).await, policy);
 }
 
 /// A phone that is a process of its own, so that it can be killed.

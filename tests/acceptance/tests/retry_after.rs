@@ -26,12 +26,19 @@ async fn turned_away(world: &World, change_network: bool) {
     device.sign_in_and_connect(&world.alice).await;
     world.sessions_grow_up();
     let before = device.network.report().requests.len() as u64;
-    device.network.refuse_upgrades(limited()).reset();
+    let once = limited()
+        .on(Match::when(|request| request.upgrade))
+        .times(1);
+    device.network.answer(once).reset();
     let seen = device
         .network
         .wait_for_request(|request| request.upgrade && request.number > before);
     let first = device.patiently("an upgrade", seen).await;
-    device.network.refuse_upgrades(None);
+    device
+        .until("waiting", |snapshot| {
+            matches!(snapshot.link, Link::Waiting { .. })
+        })
+        .await;
     if change_network {
         device.airplane_off();
     }
