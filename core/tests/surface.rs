@@ -1,4 +1,9 @@
 //! The surface over a real wire: one core, one embedded server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, what does not hold stops the test"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

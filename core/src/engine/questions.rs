@@ -5,8 +5,9 @@ use crate::engine::account::Account;
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
 use crate::evidence::{
-    self, Body, Evidence, Expected, HeaderBehaviour, HeaderFacts, Origin, RequestIds, Tls, Why,
+    self, Body, Evidence, Expected, HeaderBehaviour, HeaderFacts, Origin, RequestIds, Tls,
 };
+use crate::policy;
 use crate::secret::Token;
 use crate::server::sessions::Health as PingFor;
 use crate::server::{
@@ -19,7 +20,8 @@ use crate::session::{
 use std::sync::Arc;
 use tokio::task::AbortHandle;
 
-type Sent = Result<Reply, TransportError>;
+/// Boxed, because most of what a worker is told is small.
+type Sent = Result<Box<Reply>, TransportError>;
 
 /// What a question brought, not yet judged.
 pub(crate) enum Returned {
@@ -74,7 +76,7 @@ impl Questions {
                         .rest
                         .ping(PingFor::Database)
                         .await
-                        .map(|(reply, _)| reply),
+                        .map(|(reply, _)| Box::new(reply)),
                 ),
                 Question::UserMe | Question::Sessions | Question::ConfigExperiment => {
                     match account.tokens.get(&engine, account.id, epoch).await {
@@ -178,35 +180,19 @@ impl Questions {
             "validation answered"
         );
         self.remember(reply);
-        match evidence {
-            Evidence::Valid {
-                server_date,
-                headers,
-            } => {
-                if self.learned != Some(headers) {
-                    self.learned = Some(headers);
-                    self.engine
-                        .store_header_habits(self.account.id, epoch, write_habits(headers))
-                        .await;
-                }
-                if let Some(user) = reply.json::<wire::User>() {
-                    self.engine.learn_user(self.account.id, epoch, &user).await;
-                }
-                Validation::Valid { server_date }
+        if let Evidence::Valid { headers, .. } = evidence {
+            if self.learned != Some(headers) {
+                self.learned = Some(headers);
+                let habits = write_habits(headers);
+                self.engine
+                    .store_header_habits(self.account.id, epoch, habits)
+                    .await;
             }
-            Evidence::Gone { server_date } => Validation::Gone { server_date },
-            Evidence::MfaRequired => Validation::MfaRequired,
-            Evidence::Refused | Evidence::HeadersLost => Validation::Refused,
-            Evidence::Unknown { why, retry_after } => Validation::Unknown {
-                why: match why {
-                    Why::OldEpoch | Why::Other => UnknownWhy::Other,
-                    Why::Tls => UnknownWhy::Tls,
-                    Why::Portal => UnknownWhy::Portal,
-                    Why::ServerTrouble => UnknownWhy::ServerTrouble,
-                },
-                retry_after,
-            },
+            if let Some(user) = reply.json::<wire::User>() {
+                self.engine.learn_user(self.account.id, epoch, &user).await;
+            }
         }
+        Validation::from_evidence(evidence)
     }
 
     fn expected(&self, request_epoch: Epoch, current_epoch: Epoch) -> Expected<'_> {
@@ -242,29 +228,36 @@ async fn ask_with(
             let nonce = engine.times.wall().0.to_string();
             Returned::UserMe {
                 epoch,
-                sent: rest.users_me(token, &nonce).await,
+                sent: rest.users_me(token, &nonce).await.map(Box::new),
             }
         }
         Question::Sessions => Returned::Sessions {
             epoch,
-            sent: rest.sessions(token, "me").await.map(|answer| answer.reply),
+            sent: rest
+                .sessions(token, "me")
+                .await
+                .map(|answer| Box::new(answer.reply)),
         },
         Question::ConfigExperiment => {
             let config = || {
                 RequestParts::get("/api/v4/config/client")
                     .query("format", "old")
                     .fresh()
+                    // Two requests share the time of one question.
+                    .deadline(policy::REQUEST_DEADLINE / 2)
             };
-            let with_token = rest.send(config().token(token)).await;
-            let without_token = rest.send(config()).await;
+            let with_token = rest.send(config().token(token)).await.map(Box::new);
+            let without_token = rest.send(config()).await.map(Box::new);
             Returned::Experiment {
                 with_token,
                 without_token,
             }
         }
-        Question::Health => {
-            Returned::Health(rest.ping(PingFor::Database).await.map(|(reply, _)| reply))
-        }
+        Question::Health => Returned::Health(
+            rest.ping(PingFor::Database)
+                .await
+                .map(|(reply, _)| Box::new(reply)),
+        ),
     }
 }
 
