@@ -46,7 +46,9 @@ async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
     store.set(Behaviour::Works);
     device.suspend().await;
     device.open().await;
-    device.until_shows(Shown::Content).await;
+    device
+        .until("active", |snapshot| snapshot.standing == Standing::Active)
+        .await;
     assert_eq!(device.verify().await, Standing::Active);
     assert!(device.told().is_empty());
 }

@@ -59,7 +59,7 @@ pub(crate) struct Actor {
 /// When something was done to a device, and what it had shown until then.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cause {
-    mark: usize,
+    pub(crate) mark: usize,
     at: i64,
 }
 
@@ -153,6 +153,30 @@ impl Actor {
         }
         self.signed_in_at = Some(Instant::now());
         Ok(())
+    }
+
+    /// The device lies there until its user is told that the session ended, or its system suspends the app.
+    pub(crate) async fn lies_there(&self, since: Cause) -> Result<&'static str> {
+        let first = self
+            .device
+            .wait_for(since.mark, BY_ITSELF, |entry| match &entry.event {
+                Event::Told { .. } => Some("notified in its grace"),
+                Event::Suspended => Some("suspended after its grace"),
+                _ => None,
+            });
+        first
+            .await
+            .with_context(|| format!("{} is neither notified nor suspended", self.name))
+    }
+
+    /// Its user takes it up, opens the app and looks.
+    pub(crate) async fn is_opened(&self, part: &str) -> Result<DeviceOutcome> {
+        let cause = self.cause();
+        self.tell("is taken up again");
+        self.perform(Command::Open).await?;
+        Ok(self
+            .shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED))
+            .await)
     }
 
     /// Marks the moment at which something happens to the device.
@@ -339,12 +363,14 @@ impl<'a> Stage<'a> {
         ready.into_iter().collect()
     }
 
-    /// Waits until no session is so young any more that its end would have to be looked at again.
+    /// Waits until nobody's session is so young any more that its end would have to be looked at again.
     pub(crate) async fn sessions_grow_up(&self) {
-        let youngest = self
-            .everybody()
-            .filter_map(|actor| actor.signed_in_at)
-            .max();
+        self.sessions_of(self.everybody()).await;
+    }
+
+    /// The same for some devices.
+    pub(crate) async fn sessions_of(&self, actors: impl Iterator<Item = &Actor>) {
+        let youngest = actors.filter_map(|actor| actor.signed_in_at).max();
         let left = youngest.map_or(Duration::ZERO, |at| GROWN_UP.saturating_sub(at.elapsed()));
         if !left.is_zero() {
             self.tell(&format!("a while passes ({:.0} s)", left.as_secs_f64()));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use steadfast_lab::device::message::{Command, Event, Kind, Place, Screen, now_ms};
 
 use crate::{
@@ -13,25 +13,22 @@ use crate::{
 
 /// A notification appears within a minute at most.
 const A_MINUTE: Duration = Duration::from_secs(60);
-/// How long a phone lies there after its system suspended the app before somebody takes it up.
-const PUT_AWAY: Duration = Duration::from_secs(3);
 /// Long enough for a second notification to appear, if there were one.
 const A_LOOK: Duration = Duration::from_secs(3);
 
 pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
     stage.everybody_signs_in().await?;
-    stage.sessions_grow_up().await;
-
-    let other = stage.the(Kind::IPhone);
     let desktop = stage.the(Kind::Desktop);
     let phone = stage.the(Kind::IPhoneClassic);
+    stage.sessions_of([desktop, phone].into_iter()).await;
+
+    let other = stage.the(Kind::IPhone);
     let rows = (own_session(desktop).await?, own_session(phone).await?);
     desktop.tell("another window gets the focus");
     desktop.perform(Command::Leave).await?;
     phone.tell("another app comes to the front");
     phone.perform(Command::Leave).await?;
-    let causes = (desktop.cause(), phone.cause());
-    let marks = (desktop.device.mark(), phone.device.mark());
+    let left = (desktop.cause(), phone.cause());
     other.tell("opens Active Sessions and closes the desktop's and the iPhone classic's");
     for session_id in [rows.0, rows.1] {
         other.perform(Command::EndSession { session_id }).await?;
@@ -39,20 +36,21 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let ended = now_ms();
 
     let (on_desktop, on_phone) = tokio::join!(
-        notified_while_running(desktop, causes.0, marks.0, ended),
-        notified_in_grace_or_later(phone, marks.1, ended)
+        notified_while_running(desktop, left.0, ended),
+        notified_in_grace_or_later(phone, left.1, ended)
     );
     outcomes.push(on_desktop);
     outcomes.push(on_phone?);
 
-    let (desktop_mark, phone_mark) = marks;
-    for (kind, mark) in [
-        (Kind::Desktop, desktop_mark),
-        (Kind::IPhoneClassic, phone_mark),
-    ] {
-        still_there_after_restart(stage.the_mut(kind), mark).await?;
+    for kind in [Kind::Desktop, Kind::IPhoneClassic] {
+        let actor = stage.the_mut(kind);
+        actor.tell("is switched off and on again");
+        actor.device.kill().await?;
+        actor.device.start().await?;
     }
-    Ok(())
+    tokio::time::sleep(A_LOOK).await;
+    still_told_once(stage.the(Kind::Desktop), left.0)?;
+    still_told_once(stage.the(Kind::IPhoneClassic), left.1)
 }
 
 async fn own_session(actor: &Actor) -> Result<String> {
@@ -97,15 +95,10 @@ fn judge(mut outcome: DeviceOutcome, told: Option<(i64, Place)>, ended: i64) -> 
     outcome
 }
 
-async fn notified_while_running(
-    desktop: &Actor,
-    cause: Cause,
-    mark: usize,
-    ended: i64,
-) -> DeviceOutcome {
-    let told = told(desktop, mark, A_MINUTE).await;
+async fn notified_while_running(desktop: &Actor, left: Cause, ended: i64) -> DeviceOutcome {
+    let told = told(desktop, left.mark, A_MINUTE).await;
     let outcome = desktop
-        .shows_sign_in("running without focus", cause, A_MINUTE, Some(EXPIRED))
+        .shows_sign_in("running without focus", left, A_MINUTE, Some(EXPIRED))
         .await;
     let in_tray = told.is_some_and(|(_, place)| place == Place::Tray);
     judge(outcome, told.filter(|_| in_tray), ended)
@@ -115,48 +108,25 @@ async fn notified_while_running(
 /// again.
 async fn notified_in_grace_or_later(
     phone: &Actor,
-    mark: usize,
+    left: Cause,
     ended: i64,
 ) -> Result<DeviceOutcome> {
-    let first = phone
-        .device
-        .wait_for(mark, A_MINUTE, |entry| match &entry.event {
-            Event::Told { .. } => Some("in its grace"),
-            Event::Suspended => Some("suspended after its grace"),
-            _ => None,
-        });
-    let Some(part) = first.await else {
-        bail!("{} is neither notified nor suspended", phone.name);
-    };
-    tokio::time::sleep(PUT_AWAY).await;
-    let cause = phone.cause();
-    phone.tell("is taken up again");
-    phone.perform(Command::Open).await?;
-    let outcome = phone
-        .shows_sign_in(part, cause, A_MINUTE, Some(EXPIRED))
-        .await;
-    let told = told(phone, mark, A_LOOK).await;
+    let part = phone.lies_there(left).await?;
+    let outcome = phone.is_opened(part).await?;
+    let told = told(phone, left.mark, A_LOOK).await;
     Ok(judge(outcome, told, ended))
 }
 
-async fn still_there_after_restart(actor: &mut Actor, mark: usize) -> Result<()> {
-    actor.tell("is switched off and on again");
-    actor.device.kill().await?;
-    actor.device.start().await?;
-    let page = |screen: &Screen| {
-        *screen
-            == Screen::SignIn {
-                text: Some(EXPIRED.to_owned()),
-            }
-    };
+/// After a restart the page is still there with its text, and nobody was told a second time.
+fn still_told_once(actor: &Actor, left: Cause) -> Result<()> {
+    let screen = actor.device.screen();
+    let text = Some(EXPIRED.to_owned());
     ensure!(
-        actor.device.wait_for_screen(A_LOOK, page).await,
-        "{} {} after a restart",
-        actor.name,
-        actor.device.screen()
+        screen == Screen::SignIn { text },
+        "{} {screen} after a restart",
+        actor.name
     );
-    tokio::time::sleep(A_LOOK).await;
-    let times = actor.device.told_from(mark, "session_ended").len();
+    let times = actor.device.told_from(left.mark, "session_ended").len();
     ensure!(times == 1, "{} told its user {times} times", actor.name);
     Ok(())
 }

@@ -3,10 +3,10 @@
 
 use anyhow::{Result, ensure};
 use futures_util::future::join_all;
-use steadfast_lab::device::message::{Command, Kind, Screen};
+use steadfast_lab::device::message::{Command, Event, Kind, Screen};
 
 use crate::{
-    people::{BY_ITSELF, EXPIRED, Policy, Stage},
+    people::{BY_ITSELF, EXPIRED, Stage},
     report::DeviceOutcome,
 };
 
@@ -37,14 +37,15 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
         .await?;
     ensure!(sessions(stage).await? == before, "Cancel touched a session");
     for (actor, mark) in stage.everybody().zip(marks) {
-        let touched = actor.device.entries_from(mark).into_iter().any(|entry| {
-            matches!(&entry.event, steadfast_lab::device::message::Event::Shows(screen) if *screen != Screen::Content)
-        });
+        let touched = actor.device.entries_from(mark).into_iter().any(
+            |entry| matches!(&entry.event, Event::Shows(screen) if *screen != Screen::Content),
+        );
         ensure!(!touched, "Cancel was noticed on {}", actor.name);
     }
 
     let locked = stage.the(Kind::IPhoneClassic);
-    locked.tell("leaves the app");
+    let left = locked.cause();
+    locked.tell("another app comes to the front");
     locked.perform(Command::Leave).await?;
     let awake = [
         (phone, "in use"),
@@ -68,20 +69,13 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     outcomes.push(own);
     outcomes.extend(awake);
 
-    debug_assert_eq!(asleep.policy, Policy::Covered);
-    for (actor, part) in [
-        (asleep, "asleep, then opened"),
-        (locked, "left, then opened"),
-    ] {
-        let cause = actor.cause();
-        actor.tell("is taken up again");
-        actor.perform(Command::Open).await?;
-        outcomes.push(
-            actor
-                .shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED))
-                .await,
-        );
-    }
+    let in_grace = locked.lies_there(left).await?;
+    let (asleep, locked) = tokio::join!(
+        asleep.is_opened("asleep, then opened"),
+        locked.is_opened(in_grace)
+    );
+    outcomes.push(asleep?);
+    outcomes.push(locked?);
     stage.everybody_signs_in().await
 }
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use futures_util::future::join_all;
-use steadfast_lab::device::message::{Command, Kind, Screen};
+use steadfast_lab::device::message::{Command, Event, Kind, Screen};
 
 use crate::{
-    people::{Actor, BY_ITSELF, EXPIRED, Policy, Stage},
+    people::{Actor, BY_ITSELF, Cause, EXPIRED, Policy, Stage},
     report::DeviceOutcome,
 };
 
@@ -41,83 +41,88 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     ];
     let awake = awake.map(|(actor, part)| (actor, part, actor.cause()));
     stage.admin_ends_everyone().await?;
-    outcomes.extend(
-        join_all(awake.map(|(actor, part, cause)| {
-            actor.shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED))
-        }))
-        .await,
-    );
+    let pages = awake
+        .map(|(actor, part, cause)| actor.shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED)));
+    outcomes.extend(join_all(pages).await);
 
-    switched_on_online(stage.the_mut(Kind::IPhone), outcomes).await?;
-    switched_on_offline(stage.the_mut(Kind::Android), outcomes).await?;
-    opened_online(stage.the(Kind::IPhoneClassic), outcomes).await?;
-    opened_offline(stage.the(Kind::AndroidClassic), outcomes).await?;
-    opened_from_background(&stage.tablet, outcomes).await?;
+    let tablet = stage.tablet.is_opened("in the background");
+    let [iphone, android, iphone_classic, android_classic, ..] = stage.devices.as_mut_slice()
+    else {
+        bail!("a device is missing");
+    };
+    let (iphone, android, iphone_classic, android_classic, tablet) = tokio::join!(
+        switched_on_online(iphone),
+        switched_on_offline(android),
+        opened_online(iphone_classic),
+        opened_offline(android_classic),
+        tablet,
+    );
+    outcomes.extend([
+        iphone?,
+        android?,
+        iphone_classic?,
+        android_classic?,
+        tablet?,
+    ]);
     stage.everybody_signs_in().await
 }
 
-async fn switched_on_online(phone: &mut Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
+async fn switched_on_online(phone: &mut Actor) -> Result<DeviceOutcome> {
     phone.control.restore();
     let cause = phone.cause();
     phone.tell("is switched on, the network is there, the app is opened");
     phone.device.start().await?;
-    outcomes.push(page(phone, "killed; network, then app", cause).await);
-    Ok(())
+    Ok(page(phone, "killed; network, then app", cause).await)
 }
 
-async fn switched_on_offline(phone: &mut Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
+async fn switched_on_offline(phone: &mut Actor) -> Result<DeviceOutcome> {
+    let cause = phone.cause();
     phone.tell("is switched on without a network, the app is opened");
     phone.device.start().await?;
-    looked_at_offline(phone).await?;
-    outcomes.push(network_returns(phone, "killed; app, then network").await?);
-    Ok(())
+    looked_at_offline(phone, cause).await?;
+    network_returns(phone, "killed; app, then network").await
 }
 
-async fn opened_online(phone: &Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
+async fn opened_online(phone: &Actor) -> Result<DeviceOutcome> {
     phone.control.restore();
     let cause = phone.cause();
     phone.tell("leaves airplane mode, the app is opened");
     phone.perform(Command::Open).await?;
     phone.perform(Command::Network { up: true }).await?;
-    outcomes.push(page(phone, "airplane; network, then app", cause).await);
-    Ok(())
+    Ok(page(phone, "airplane; network, then app", cause).await)
 }
 
-async fn opened_offline(phone: &Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
+async fn opened_offline(phone: &Actor) -> Result<DeviceOutcome> {
+    let cause = phone.cause();
     phone.tell("is opened, still in airplane mode");
     phone.perform(Command::Open).await?;
-    looked_at_offline(phone).await?;
-    outcomes.push(network_returns(phone, "airplane; app, then network").await?);
-    Ok(())
+    looked_at_offline(phone, cause).await?;
+    network_returns(phone, "airplane; app, then network").await
 }
 
-async fn opened_from_background(phone: &Actor, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
-    let cause = phone.cause();
-    phone.tell("is taken up again");
-    phone.perform(Command::Open).await?;
-    outcomes.push(page(phone, "in the background", cause).await);
-    Ok(())
-}
-
-async fn page(phone: &Actor, part: &str, cause: crate::people::Cause) -> DeviceOutcome {
+async fn page(phone: &Actor, part: &str, cause: Cause) -> DeviceOutcome {
     phone
         .shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED))
         .await
 }
 
-/// Without a network the app shows what its policy says, and nobody is signed out for it.
-async fn looked_at_offline(phone: &Actor) -> Result<()> {
+/// Without a network the app shows what its policy says from its first frame on, and nobody is signed out for it.
+async fn looked_at_offline(phone: &Actor, opened: Cause) -> Result<()> {
     tokio::time::sleep(A_LOOK).await;
-    let screen = phone.device.screen();
-    let as_the_policy_says = match phone.policy {
-        Policy::Shown => screen == Screen::Content,
-        Policy::Covered => matches!(screen, Screen::Cover { .. }),
-    };
-    ensure!(
-        as_the_policy_says,
-        "{} {screen} without a network",
-        phone.name
-    );
+    for entry in phone.device.entries_from(opened.mark) {
+        let Event::Shows(screen) = entry.event else {
+            continue;
+        };
+        let as_the_policy_says = match phone.policy {
+            Policy::Shown => screen == Screen::Content,
+            Policy::Covered => matches!(screen, Screen::Cover { .. }),
+        };
+        ensure!(
+            as_the_policy_says,
+            "{} {screen} without a network",
+            phone.name
+        );
+    }
     Ok(())
 }
 
