@@ -29,7 +29,7 @@ fn open(folder: &tempfile::TempDir, server: &Server) -> Steadfast {
     let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
     let mut config = Config::new(folder.path().join("vault"), device);
     config.network.extra_authorities = vec![server.ca_pem().unwrap().to_owned()];
-    let keys = FileKeyStore::open(&folder.path().join("keys")).unwrap();
+    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
     Steadfast::open(config, Arc::new(keys)).unwrap()
 }
 

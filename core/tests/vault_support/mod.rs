@@ -49,7 +49,7 @@ impl Device {
         } = Vault::open(&vault_folder(folder))?;
         Ok(Self {
             vault,
-            keys: FileKeyStore::open(&folder.join("keys")).unwrap(),
+            keys: FileKeyStore::open(folder.join("keys")).unwrap(),
             quarantined,
             lost,
             interrupted,
