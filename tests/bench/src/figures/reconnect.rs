@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use steadfast::{Link, NetworkPath, policy};
 
 const NAME: &str = "reconnect";
-const USER: &str = "alice";
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// What became of the old connection while the network was away.
@@ -19,6 +18,16 @@ enum OldConnection {
     Ended,
 }
 
+impl OldConnection {
+    /// Whose it is. A vanished connection stays with its user, as the server sees it, until the server's own patience ends.
+    fn user(self) -> &'static str {
+        match self {
+            Self::Vanished => "alice",
+            Self::Ended => "bob",
+        }
+    }
+}
+
 #[derive(Default)]
 struct Taken {
     live: Samples,
@@ -28,7 +37,8 @@ struct Taken {
 }
 
 pub(super) async fn take(runs: usize) -> Figure {
-    let world = World::start(&[USER.to_owned()]).await;
+    let users = [OldConnection::Vanished, OldConnection::Ended].map(|old| old.user().to_owned());
+    let world = World::start(&users).await;
     let by_hand = ByHand::sign_in(&world).await;
     by_hand.hello().await;
     let mut vanished = Taken::default();
@@ -39,7 +49,7 @@ pub(super) async fn take(runs: usize) -> Figure {
             (OldConnection::Ended, &mut ended),
         ] {
             // A device of its own for each: the core dials no more than ten times a minute.
-            let phone = world.device(USER).await;
+            let phone = world.device(old.user()).await;
             world.round_trip(ROUND_TRIP);
             taken
                 .by_hand
@@ -113,7 +123,7 @@ async fn come_back(world: &World, phone: &Phone, old: OldConnection, taken: &mut
                 .wait_for_sockets(|open| {
                     !open
                         .iter()
-                        .any(|socket| socket.user.as_deref() == Some(USER))
+                        .any(|socket| socket.user.as_deref() == Some(old.user()))
                 })
                 .await;
         }
