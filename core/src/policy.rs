@@ -147,6 +147,10 @@ pub const WIPE_DEADLINE: Duration = minutes(10);
 pub const DROPPED_RIGHT_AFTER_HELLO: Duration = seconds(6);
 /// Sockets in a row dropped right after `hello` before that is a hint. One may be chance.
 pub const DROPS_AFTER_HELLO: u32 = 2;
+/// A socket that the server ends at this age is a hint by itself: at its fifth second the server closes the socket of a
+/// session that was revoked before (seen on 11.6), and a user must be out within 30 s of that too (MM-T938). A restart finds
+/// few sockets of that age.
+pub const FIFTH_SECOND: Window = window(4, 6);
 /// A ping without an answer for this long ends the link even if bytes arrive: events go on arriving on a dead session's
 /// socket, so they prove nothing.
 pub const PONG_LIMIT: Duration = seconds(30);
@@ -165,3 +169,28 @@ pub const ANSWER_SLACK: Duration = seconds(5);
 pub const MUTED_PATHS: usize = 64;
 /// Online time counted between two events at most. A process that was frozen was not online.
 pub const ONLINE_STEP: Duration = minutes(15);
+/// Longest text that is taken for an address. Servers refuse longer URLs anyway.
+pub const ADDRESS_LENGTH_LIMIT: usize = 1_024;
+/// Idle connections kept for an account: enough for the start of an app, few enough for a phone.
+pub const POOLED_CONNECTIONS: usize = 4;
+/// Head start of an address over the next one (RFC 8305 recommends 250 ms).
+pub const HAPPY_EYEBALLS_STAGGER: Duration = Duration::from_millis(250);
+/// Requests that may wait to be written. A peer that does not read must not make memory grow.
+pub const SOCKET_COMMANDS_WAITING: usize = 64;
+/// Messages that may wait to be taken. Beyond them the connection is not read, so the server feels the pressure.
+pub const SOCKET_EVENTS_WAITING: usize = 16;
+/// Bytes that may wait to be written; the server refuses messages above 8,192 anyway.
+pub const SOCKET_WRITE_BUFFER_LIMIT: usize = 256 * 1024;
+/// How long a polite close may take.
+pub const SOCKET_CLOSE_DEADLINE: Duration = seconds(1);
+/// Look-ups at once. A look-up of the system cannot be cancelled and holds a thread; a dead resolver must not hold many.
+pub const LOOKUPS_AT_ONCE: usize = 4;
+/// Oldest server that is spoken to. Older ones are of a time before anything here was seen to hold.
+pub const OLDEST_SERVER: (u32, u32) = (5, 16);
+/// No wait of the worker is longer than this: the runtime's timers stand still while the device sleeps, so after a wake the
+/// time is looked at again soon.
+pub const LONGEST_NAP: Duration = seconds(5);
+/// Threads of the runtime: one for the sockets, one for what a burst of requests brings.
+pub const RUNTIME_THREADS: usize = 2;
+/// How long a close waits for the vault before it leaves it to finish by itself.
+pub const CLOSE_DEADLINE: Duration = Duration::from_millis(900);

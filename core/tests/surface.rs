@@ -1,4 +1,9 @@
 //! The surface over a real wire: one core, one embedded server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, what does not hold stops the test"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +29,7 @@ fn open(folder: &tempfile::TempDir, server: &Server) -> Steadfast {
     let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
     let mut config = Config::new(folder.path().join("vault"), device);
     config.network.extra_authorities = vec![server.ca_pem().unwrap().to_owned()];
-    let keys = FileKeyStore::open(&folder.path().join("keys")).unwrap();
+    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
     Steadfast::open(config, Arc::new(keys)).unwrap()
 }
 

@@ -108,17 +108,14 @@ fn of_two_sign_ins_at_once_one_wins_and_the_others_key_is_listed() {
     let accounts = device.vault.accounts().unwrap();
     assert_eq!(accounts.len(), 1);
     assert_eq!(device.token(&accounts[0]).as_deref(), Some(SECOND_TOKEN));
-    assert_eq!(
-        device.vault.orphan_keys().unwrap(),
-        [one.prepared.key_name.clone()]
-    );
+    assert_eq!(device.vault.orphan_keys().unwrap(), [one.prepared.key_name]);
 }
 
 #[test]
 fn an_abandoned_sign_in_leaves_a_key_to_delete_and_nothing_else() {
     let (folder, mut device) = device();
     let sign_in = device.prepared_sign_in(SERVER, ALICE, FIRST_TOKEN);
-    device.vault.abandon_sign_in(&sign_in.prepared).unwrap();
+    assert!(device.vault.abandon_sign_in(&sign_in.prepared).unwrap());
     assert_eq!(
         device.vault.commit_sign_in(&sign_in).unwrap(),
         Outcome::Stale
@@ -134,12 +131,31 @@ fn an_abandoned_sign_in_leaves_a_key_to_delete_and_nothing_else() {
 }
 
 #[test]
+fn a_sign_in_that_was_stored_after_all_keeps_its_key() {
+    let (folder, mut device) = device();
+    let sign_in = device.prepared_sign_in(SERVER, ALICE, FIRST_TOKEN);
+    let _ = device.vault.commit_sign_in(&sign_in).unwrap();
+    assert!(!device.vault.abandon_sign_in(&sign_in.prepared).unwrap());
+    drop(device);
+    let mut device = Device::open(folder.path());
+    let account = device
+        .vault
+        .account(sign_in.prepared.account)
+        .unwrap()
+        .unwrap();
+    assert_eq!(device.token(&account).as_deref(), Some(FIRST_TOKEN));
+}
+
+#[test]
 fn a_sign_in_under_way_at_a_suspension_must_be_prepared_again() {
     let (_folder, mut device) = device();
     let sign_in = device.prepared_sign_in(SERVER, ALICE, FIRST_TOKEN);
     let _ = device.vault.close().unwrap();
     let interrupted = device.vault.reopen().unwrap();
-    assert_eq!(interrupted.orphan_keys, [sign_in.prepared.key_name.clone()]);
+    assert_eq!(
+        interrupted.orphan_keys.as_slice(),
+        std::slice::from_ref(&sign_in.prepared.key_name)
+    );
     assert_eq!(
         device.vault.commit_sign_in(&sign_in).unwrap(),
         Outcome::Stale
@@ -378,7 +394,7 @@ fn an_end_by_wipe_destroys_the_token_and_asks_for_erasing_in_one_step() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(ended.retired_key.as_ref());
+    device.finish_removal(ended.retired_key.as_ref()).unwrap();
     assert_eq!(ended.owed, None);
     assert_eq!(device.vault.obligations().unwrap()[0].reason, "wiped");
     assert_eq!(device.vault.notices().unwrap()[0].kind, "wiped");
@@ -462,7 +478,7 @@ fn the_end_of_the_window_takes_token_and_offer_away() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(retired.as_ref());
+    device.finish_removal(retired.as_ref()).unwrap();
     assert_eq!(device.vault.notices().unwrap(), []);
     let account = device.vault.account(alice.account).unwrap().unwrap();
     assert_eq!(account.sealed_token, None);
@@ -498,7 +514,9 @@ fn forgetting_removes_the_account_and_keeps_what_is_owed() {
         .unwrap()
         .committed()
         .unwrap();
-    device.finish_removal(forgotten.retired_key.as_ref());
+    device
+        .finish_removal(forgotten.retired_key.as_ref())
+        .unwrap();
     assert_eq!(device.vault.accounts().unwrap(), []);
     assert_eq!(device.vault.notices().unwrap(), []);
     assert_eq!(

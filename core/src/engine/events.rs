@@ -67,12 +67,15 @@ struct Stream {
     resume: i64,
     /// The last place that a reader said it had seen.
     seen: i64,
+    /// The last place that a reader was told of.
+    told: i64,
 }
 
 impl Stream {
     fn gap(&mut self) {
         self.queue.clear();
-        if self.floor < self.next_seq {
+        // Further losses before anybody learned of the gap are part of it.
+        if self.floor < self.next_seq || self.floor <= self.told + 1 {
             self.next_seq += 1;
             self.floor = self.next_seq;
         }
@@ -104,6 +107,7 @@ impl EventQueue {
             expected: 1,
             resume: 1,
             seen: 0,
+            told: 0,
         };
         Self {
             stream: Mutex::new(stream),
@@ -217,6 +221,7 @@ impl EventQueue {
         let last_seq = events
             .last()
             .map_or_else(|| after.max(stream.floor - 1), |event| event.seq);
+        stream.told = stream.told.max(last_seq);
         EventBatch {
             gap,
             events,

@@ -204,10 +204,8 @@ impl Sockets {
             WireEvent::Ended(how) => {
                 self.open = None;
                 vec![SocketEvent::Ended(match how {
-                    Ended::CloseFrame { .. } | Ended::Eof => SocketEnd::ByServer,
-                    Ended::Reset | Ended::ProtocolError | Ended::TooLarge => {
-                        SocketEnd::NetworkError
-                    }
+                    Ended::CloseFrame { .. } | Ended::Eof | Ended::Reset => SocketEnd::ByServer,
+                    Ended::ProtocolError | Ended::TooLarge => SocketEnd::NetworkError,
                     Ended::ByUs => SocketEnd::Local,
                 })]
             }

@@ -31,7 +31,8 @@ use crate::engine::outbox::Outbox;
 use crate::engine::worker::{Message, Worker, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
-use crate::server::{Dialler, Rest, ServerAddress};
+use crate::policy;
+use crate::server::{AddressError, Dialler, Rest, ServerAddress};
 use crate::session::{
     AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
 };
@@ -43,11 +44,6 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-
-/// Threads of the runtime: one for the sockets, one for what a burst of requests brings.
-const RUNTIME_THREADS: usize = 2;
-/// How long a close waits for the vault before it leaves it to finish by itself.
-const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
 
 /// Why a transaction of the engine did not happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +130,7 @@ impl Engine {
         }
         let resources = |_| Error::StoreUnavailable;
         let runtime = Builder::new_multi_thread()
-            .worker_threads(RUNTIME_THREADS)
+            .worker_threads(policy::RUNTIME_THREADS)
             .thread_name("steadfast")
             .enable_all()
             .build()
@@ -164,7 +160,15 @@ impl Engine {
             config,
         });
         for record in records {
-            engine.look_after(record)?;
+            let id = record.id.0;
+            if let Err(error) = engine.look_after(record) {
+                // Its server was allowed to do without TLS when it was added, and no longer is: no token goes there.
+                tracing::warn!(
+                    account = id,
+                    code = error.code(),
+                    "the account is left alone"
+                );
+            }
         }
         engine.delete_keys(interrupted.orphan_keys);
         engine.start_outbox();
@@ -186,9 +190,8 @@ impl Engine {
     }
 
     fn start(self: &Arc<Self>, record: AccountRecord, state: State) -> Result<Arc<Account>, Error> {
-        let address =
-            ServerAddress::parse(&record.server_url, crate::server::ClearText::AllowedByApp)
-                .map_err(problems::address)?;
+        let address = ServerAddress::parse(&record.server_url, self.config.clear_text)
+            .map_err(problems::address)?;
         let (account, inbox) = Account::new(&record, self.rest(address)?);
         let account = Arc::new(account);
         lock(&self.accounts).insert(record.id, account.clone());
@@ -223,10 +226,20 @@ impl Engine {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        lock(&self.accounts)
-            .get(&id)
-            .cloned()
-            .ok_or(Error::NoSuchAccount)
+        let account = lock(&self.accounts).get(&id).cloned();
+        account.ok_or_else(|| {
+            let known = self
+                .hub
+                .read()
+                .accounts
+                .iter()
+                .any(|snapshot| snapshot.id == id);
+            if known {
+                problems::address(AddressError::ClearTextRefused)
+            } else {
+                Error::NoSuchAccount
+            }
+        })
     }
 
     fn every_account(&self) -> Vec<Arc<Account>> {
@@ -348,7 +361,7 @@ impl Engine {
             drop(desk);
             // The deadline runs on the engine's own clock, so that any executor may call this.
             let _ = self
-                .spawn(async move { tokio::time::timeout(CLOSE_DEADLINE, closing).await })
+                .spawn(async move { tokio::time::timeout(policy::CLOSE_DEADLINE, closing).await })
                 .await;
         }
         self.shut_down();

@@ -11,7 +11,7 @@ use crate::pace::{Dice, doubled};
 use crate::policy;
 use crate::secret::Token;
 use crate::server::sessions::{DeviceProperties, Health as PingFor};
-use crate::server::{ClearText, Outcome as Answered, Rest, ServerAddress};
+use crate::server::{Outcome as Answered, Rest, ServerAddress};
 use crate::session::{Health, HostState, UnixMillis};
 use crate::vault::{Binding, Column, unseal};
 use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof};
@@ -142,7 +142,7 @@ impl Engine {
         let Ok(token) = unseal(&key, binding, sealed) else {
             return Tried::Done(OutboxProof::KeyLost);
         };
-        let Ok(address) = ServerAddress::parse(&entry.server_url, ClearText::AllowedByApp) else {
+        let Ok(address) = ServerAddress::parse(&entry.server_url, self.config.clear_text) else {
             return Tried::Again;
         };
         let Ok(rest) = self.rest(address) else {

@@ -5,8 +5,9 @@ use crate::engine::account::Account;
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
 use crate::evidence::{
-    self, Body, Evidence, Expected, HeaderBehaviour, HeaderFacts, Origin, RequestIds, Tls, Why,
+    self, Body, Evidence, Expected, HeaderBehaviour, HeaderFacts, Origin, RequestIds, Tls,
 };
+use crate::policy;
 use crate::secret::Token;
 use crate::server::sessions::Health as PingFor;
 use crate::server::{
@@ -179,35 +180,19 @@ impl Questions {
             "validation answered"
         );
         self.remember(reply);
-        match evidence {
-            Evidence::Valid {
-                server_date,
-                headers,
-            } => {
-                if self.learned != Some(headers) {
-                    self.learned = Some(headers);
-                    self.engine
-                        .store_header_habits(self.account.id, epoch, write_habits(headers))
-                        .await;
-                }
-                if let Some(user) = reply.json::<wire::User>() {
-                    self.engine.learn_user(self.account.id, epoch, &user).await;
-                }
-                Validation::Valid { server_date }
+        if let Evidence::Valid { headers, .. } = evidence {
+            if self.learned != Some(headers) {
+                self.learned = Some(headers);
+                let habits = write_habits(headers);
+                self.engine
+                    .store_header_habits(self.account.id, epoch, habits)
+                    .await;
             }
-            Evidence::Gone { server_date } => Validation::Gone { server_date },
-            Evidence::MfaRequired => Validation::MfaRequired,
-            Evidence::Refused | Evidence::HeadersLost => Validation::Refused,
-            Evidence::Unknown { why, retry_after } => Validation::Unknown {
-                why: match why {
-                    Why::OldEpoch | Why::Other => UnknownWhy::Other,
-                    Why::Tls => UnknownWhy::Tls,
-                    Why::Portal => UnknownWhy::Portal,
-                    Why::ServerTrouble => UnknownWhy::ServerTrouble,
-                },
-                retry_after,
-            },
+            if let Some(user) = reply.json::<wire::User>() {
+                self.engine.learn_user(self.account.id, epoch, &user).await;
+            }
         }
+        Validation::from_evidence(evidence)
     }
 
     fn expected(&self, request_epoch: Epoch, current_epoch: Epoch) -> Expected<'_> {
@@ -258,6 +243,8 @@ async fn ask_with(
                 RequestParts::get("/api/v4/config/client")
                     .query("format", "old")
                     .fresh()
+                    // Two requests share the time of one question.
+                    .deadline(policy::REQUEST_DEADLINE / 2)
             };
             let with_token = rest.send(config().token(token)).await.map(Box::new);
             let without_token = rest.send(config()).await.map(Box::new);

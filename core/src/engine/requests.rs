@@ -7,10 +7,11 @@ use crate::engine::problems;
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
 use crate::error::Error;
+use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::secret::Token;
 use crate::server::{InvalidRequest, Reply, RequestParts};
-use crate::session::{AccountId, Epoch, KeyTrouble};
+use crate::session::{AccountId, Epoch, Event, Hint, KeyTrouble};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -92,6 +93,13 @@ impl Engine {
             .map_err(problems::transport)?;
         if reply.status == 401 {
             self.met_401(&account, path).await?;
+        }
+        if reply.status == 403
+            && reply
+                .error_body()
+                .is_some_and(|error| error.id == MFA_REQUIRED_ID)
+        {
+            account.event(Event::Hint(Hint::MfaRequired));
         }
         Ok(response(reply))
     }

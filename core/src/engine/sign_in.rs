@@ -121,36 +121,66 @@ impl Engine {
         }
     }
 
+    /// Stores a session that the server has begun, and looks after it.
     async fn store_sign_in(
         self: &Arc<Self>,
         address: &ServerAddress,
         signed_in: SignedIn,
         device_id: Option<String>,
     ) -> Result<Arc<Account>, Failure> {
-        let (url, user_id) = (address.as_str().to_owned(), signed_in.user.id.clone());
-        let prepared = self
-            .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
-            .await?;
-        match self.commit_sign_in(&prepared, signed_in, device_id).await {
-            Ok(account) => Ok(account),
-            Err(failure) => {
-                let name = prepared.key_name.clone();
-                // If even this is not stored, the next open finds the key by its name and deletes it.
-                let _ = self
-                    .vault(move |vault| vault.abandon_sign_in(&prepared))
-                    .await;
-                self.delete_keys(vec![name]);
-                Err(failure)
+        let mut tries = 0;
+        loop {
+            let (url, user_id) = (address.as_str().to_owned(), signed_in.user.id.clone());
+            let prepared = self
+                .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
+                .await?;
+            let state = self.state_of(&prepared, &signed_in);
+            let stored = self
+                .commit_sign_in(&prepared, &state, &signed_in, device_id.clone())
+                .await;
+            match stored {
+                Ok(()) => {
+                    return self.begin_session(prepared.account, state, signed_in).await;
+                }
+                // Somebody signed in as the same user in the meantime, or the app was suspended; what was set aside is void.
+                Err(Failure::Outdated) if tries == 0 => tries += 1,
+                Err(failure) => {
+                    let name = prepared.key_name.clone();
+                    let account = prepared.account;
+                    let abandoned = self
+                        .vault(move |vault| vault.abandon_sign_in(&prepared))
+                        .await;
+                    match abandoned {
+                        // A write that failed and yet came to light: the session is stored, and its key is in use.
+                        Ok(false) => return self.begin_session(account, state, signed_in).await,
+                        Ok(true) => self.delete_keys(vec![name]),
+                        // The next open finds the key by its name.
+                        Err(_) => {}
+                    }
+                    return Err(failure);
+                }
             }
         }
+    }
+
+    fn state_of(&self, prepared: &PreparedSignIn, signed_in: &SignedIn) -> State {
+        let parts = StoredParts {
+            epoch: prepared.epoch,
+            standing: None,
+            boot_id: self.boot_id.clone(),
+            settings: self.settings,
+            host: *self.host.borrow(),
+        };
+        State::signed_in(parts, signed_in.date, self.times.now())
     }
 
     async fn commit_sign_in(
         self: &Arc<Self>,
         prepared: &PreparedSignIn,
-        signed_in: SignedIn,
+        state: &State,
+        signed_in: &SignedIn,
         device_id: Option<String>,
-    ) -> Result<Arc<Account>, Failure> {
+    ) -> Result<(), Failure> {
         let key = self
             .keys
             .make(&prepared.key_name)
@@ -166,19 +196,7 @@ impl Engine {
         let old_token = self
             .owe(prepared.account, prepared.existing.as_ref())
             .await?;
-        let now = self.times.now();
-        let state = State::signed_in(
-            StoredParts {
-                epoch: prepared.epoch,
-                standing: None,
-                boot_id: self.boot_id.clone(),
-                settings: self.settings,
-                host: *self.host.borrow(),
-            },
-            signed_in.date,
-            now,
-        );
-        let standing = state.stored(now);
+        let standing = state.stored(self.times.now());
         let sign_in = vault::SignIn {
             prepared: prepared.clone(),
             sealed_token,
@@ -209,13 +227,12 @@ impl Engine {
             .vault(move |vault| vault.commit_sign_in(&sign_in))
             .await?;
         let Outcome::Committed(stored) = outcome else {
-            // Somebody else signed in as the same user in the meantime; theirs stands.
             return Err(Failure::Outdated);
         };
         self.destroy(stored.retired_key).await;
         self.refresh_lists().await;
         self.outbox.kick();
-        self.begin_session(stored.account, state, signed_in).await
+        Ok(())
     }
 
     /// Lets the worker of the account know of its new session, or starts one.

@@ -8,19 +8,16 @@ use crate::engine::account::Account;
 use crate::engine::link::Sockets;
 use crate::engine::questions::{Questions, Returned};
 use crate::engine::{Engine, Failure};
+use crate::policy;
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
     BootMillis, Effect, Epoch, Event, Hint, HostState, Reason, SocketEnd, SocketEvent, SocketId,
-    StandingView, State, Ticket, UnixMillis, step,
+    StandingView, State, Ticket, Timer, UnixMillis, step,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-
-/// No wait of the worker is longer than this: the runtime's timers stand still while the device sleeps, so after a wake the
-/// time is looked at again soon.
-const LONGEST_NAP: Duration = Duration::from_secs(5);
 
 /// What a worker is told from outside.
 pub(crate) enum Message {
@@ -194,7 +191,7 @@ impl Worker {
     fn next_nap(&self) -> Option<Duration> {
         let due = self.state.timers().values().min().copied()?;
         let now = self.engine.times.boot();
-        Some(due.since(now).min(LONGEST_NAP))
+        Some(due.since(now).min(policy::LONGEST_NAP))
     }
 
     async fn fire_timers(&mut self) {
@@ -396,10 +393,12 @@ impl Worker {
         let looking = view.standing == StandingView::Suspect
             || self.state.is_asking()
             || self.state.is_ending();
+        // A muted hint, or a suspended app: nothing will be asked, so nobody waits for it.
+        let will_ask = self.state.timers().contains_key(&Timer::Ask);
         let verdicts = self.state.verdicts();
         let (answered, waiting) = std::mem::take(&mut self.waiters)
             .into_iter()
-            .partition(|waiter| over || (!looking && verdicts > waiter.verdicts));
+            .partition(|waiter| over || (!looking && (!will_ask || verdicts > waiter.verdicts)));
         self.waiters = waiting;
         for waiter in answered {
             let _ = waiter.done.send(());

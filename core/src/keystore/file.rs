@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::{KeyAnswer, KeyStore, KeyStoreUnavailable};
 use crate::secret::Key;
-use crate::vault::{UnsealError, seal_bytes, sync_folder_of, unseal_bytes, write_atomically};
+use crate::vault::{
+    UnsealError, make_folder, seal_bytes, sync_folder_of, unseal_bytes, write_atomically,
+};
 
 /// A key store in a folder.
 #[derive(Debug)]
@@ -37,9 +39,10 @@ impl FileKeyStore {
     ///
     /// # Errors
     /// If the folder or the master key cannot be used.
-    pub fn open(folder: &Path) -> Result<Self, FileKeyStoreError> {
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, FileKeyStoreError> {
+        let folder = folder.as_ref();
         let files = |error: std::io::Error| FileKeyStoreError::Files(error.kind());
-        fs::create_dir_all(folder).map_err(files)?;
+        make_folder(folder).map_err(files)?;
         let path = folder.join("master");
         let master = match fs::read(&path) {
             Ok(bytes) => Key::from_bytes(&bytes).ok_or(FileKeyStoreError::DamagedMasterKey)?,

@@ -3,10 +3,8 @@
 //! The canonical form is half of an account's identity, so that the same server typed twice is the same account. Anything
 //! that could smuggle a credential, another host or another scheme into it is refused, never repaired.
 
+use crate::policy;
 use url::Url;
-
-/// Longest text that is taken for an address. Servers refuse longer URLs anyway.
-const LENGTH_LIMIT: usize = 1_024;
 
 /// Whether an address without TLS is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,7 @@ impl ServerAddress {
         if typed.is_empty() {
             return Err(AddressError::Empty);
         }
-        if typed.len() > LENGTH_LIMIT {
+        if typed.len() > policy::ADDRESS_LENGTH_LIMIT {
             return Err(AddressError::TooLong);
         }
         if typed

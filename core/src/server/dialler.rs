@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -18,9 +17,6 @@ use super::resolver::{ForHttp, Resolve, SystemResolver};
 use super::tls::{self, Roots, TlsProfileError};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify, io_kind};
 use crate::policy;
-
-/// Head start of an address over the next one (RFC 8305 recommends 250 ms).
-const STAGGER: Duration = Duration::from_millis(250);
 
 /// How the network of one account is used. The next settings of this kind (proxy, client certificate, pins) belong here.
 #[derive(Clone)]
@@ -167,7 +163,7 @@ fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// Tries the addresses one after the other, each [`STAGGER`] after the one before or as soon as that one failed; the first
+/// Tries the addresses one after the other, each [`policy::HAPPY_EYEBALLS_STAGGER`] after the one before or as soon as that one failed; the first
 /// connection wins.
 async fn connect_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     let mut waiting = addresses.into_iter();
@@ -185,7 +181,7 @@ async fn connect_first(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failure = error,
             },
-            () = tokio::time::sleep(STAGGER), if more => {}
+            () = tokio::time::sleep(policy::HAPPY_EYEBALLS_STAGGER), if more => {}
         }
     }
 }

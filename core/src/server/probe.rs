@@ -1,5 +1,6 @@
 //! The first look at a server: is it Mattermost, how old is it, and how may people sign in. Sends no credential.
 
+use crate::policy;
 use std::time::Duration;
 
 use super::address::{ClearText, ServerAddress};
@@ -7,9 +8,6 @@ use super::dialler::Dialler;
 use super::rest::{Outcome, Reply, Rest};
 use super::transport::{TlsReason, TransportError, TransportErrorKind};
 use super::wire::ClientConfig;
-
-/// Oldest server that is spoken to. Older ones are of a time before anything here was seen to hold.
-const OLDEST_SERVER: (u32, u32) = (5, 16);
 
 /// The path that is asked, below the address.
 const CONFIG_PATH: &str = "/api/v4/config/client";
@@ -132,7 +130,7 @@ fn probe(address: &ServerAddress, config: &ClientConfig) -> Result<Probe, ProbeE
     let version = config.get("Version").to_owned();
     match major_minor(&version) {
         None => return Err(ProbeError::NotMattermost),
-        Some(found) if found < OLDEST_SERVER => return Err(ProbeError::TooOld { version }),
+        Some(found) if found < policy::OLDEST_SERVER => return Err(ProbeError::TooOld { version }),
         Some(_) => {}
     }
     Ok(Probe {

@@ -1,14 +1,12 @@
 //! Names to addresses. A trait, so that a host platform or a test can answer in the system's place.
 
+use crate::policy;
 use std::future::Future;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-
-/// Look-ups at once. A look-up of the system cannot be cancelled and holds a thread; a dead resolver must not hold many.
-const LOOKUPS_AT_ONCE: usize = 4;
 
 /// The name has no address, or none was found. Carries no text: resolvers put names into theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +33,7 @@ pub struct SystemResolver {
 impl Default for SystemResolver {
     fn default() -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(LOOKUPS_AT_ONCE)),
+            permits: Arc::new(Semaphore::new(policy::LOOKUPS_AT_ONCE)),
         }
     }
 }

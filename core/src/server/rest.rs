@@ -24,9 +24,6 @@ pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("token");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-version-id");
 
-/// Idle connections kept for an account: enough for the start of an app, few enough for a phone.
-const POOLED_CONNECTIONS: usize = 4;
-
 /// Headers that belong to the core or to the connection, so the app must not set them. `x-requested-with` would make the
 /// server answer a sign-in with cookies.
 const RESERVED_HEADERS: [&str; 17] = [
@@ -395,7 +392,9 @@ impl Rest {
         user_agent: &str,
     ) -> Result<Self, TransportError> {
         Ok(Self {
-            pooled: ArcSwap::from_pointee(dialler.http_client(user_agent, POOLED_CONNECTIONS)?),
+            pooled: ArcSwap::from_pointee(
+                dialler.http_client(user_agent, policy::POOLED_CONNECTIONS)?,
+            ),
             fresh: dialler.http_client(user_agent, 0)?,
             dialler: dialler.clone(),
             user_agent: user_agent.to_owned(),
@@ -413,7 +412,7 @@ impl Rest {
         // The client was built once with these settings, so it can be again; else fresh connections serve as well.
         let client = self
             .dialler
-            .http_client(&self.user_agent, POOLED_CONNECTIONS)
+            .http_client(&self.user_agent, policy::POOLED_CONNECTIONS)
             .unwrap_or_else(|_| self.fresh.clone());
         self.pooled.store(client.into());
     }

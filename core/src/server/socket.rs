@@ -32,15 +32,6 @@ use super::wire::{is_error_id, is_id};
 use crate::policy;
 use crate::secret::Token;
 
-/// Requests that may wait to be written. A peer that does not read must not make memory grow.
-const COMMANDS_WAITING: usize = 64;
-/// Messages that may wait to be taken. Beyond them the connection is not read, so the server feels the pressure.
-const EVENTS_WAITING: usize = 16;
-/// Bytes that may wait to be written; the server refuses messages above 8,192 anyway.
-const WRITE_BUFFER_LIMIT: usize = 256 * 1024;
-/// How long a polite close may take.
-const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
-
 /// Where to go on after an earlier connection. Never after a FAIL: the server would take the resume and lose events without
 /// a gap in `seq`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,7 +246,7 @@ impl Socket {
         let config = WebSocketConfig::default()
             .read_buffer_size(16 * 1024)
             .write_buffer_size(0)
-            .max_write_buffer_size(WRITE_BUFFER_LIMIT)
+            .max_write_buffer_size(policy::SOCKET_WRITE_BUFFER_LIMIT)
             .max_message_size(Some(policy::SOCKET_MESSAGE_LIMIT))
             .max_frame_size(Some(policy::SOCKET_MESSAGE_LIMIT));
         let upgrade = tokio_tungstenite::client_async_with_config(request, stream, Some(config));
@@ -268,8 +259,8 @@ impl Socket {
 
     fn run(stream: WebSocketStream<Watched>, heard: Arc<Notify>) -> Self {
         let (sink, stream) = stream.split();
-        let (commands, waiting) = mpsc::channel(COMMANDS_WAITING);
-        let (publish, events) = mpsc::channel(EVENTS_WAITING);
+        let (commands, waiting) = mpsc::channel(policy::SOCKET_COMMANDS_WAITING);
+        let (publish, events) = mpsc::channel(policy::SOCKET_EVENTS_WAITING);
         let (stopped, writer_stopped) = oneshot::channel();
         Self {
             handle: SocketHandle {
@@ -358,7 +349,11 @@ async fn write(
                 }
             }
             Some(Command::Close) => {
-                let _ = tokio::time::timeout(CLOSE_DEADLINE, sink.send(Message::Close(None))).await;
+                let _ = tokio::time::timeout(
+                    policy::SOCKET_CLOSE_DEADLINE,
+                    sink.send(Message::Close(None)),
+                )
+                .await;
                 break Ended::ByUs;
             }
             None => return,

@@ -18,7 +18,11 @@ impl Draft<'_> {
                     self.want_with(Cause::Request, Some(path.clone()));
                 }
             }
-            Hint::SocketFail | Hint::SocketDroppedAfterHello | Hint::NoHello => {
+            // `users/me` is not guarded by MFA; after a hint of this kind the sessions are read too.
+            Hint::SocketFail
+            | Hint::SocketDroppedAfterHello
+            | Hint::NoHello
+            | Hint::MfaRequired => {
                 self.want(Cause::Socket);
             }
             Hint::Push | Hint::ExpiryPassed | Hint::WebView | Hint::ShrunkenConfig => {
@@ -147,7 +151,6 @@ impl Draft<'_> {
         state.validated_server = server_date.or(state.validated_server);
         state.cover_until_valid = false;
         state.ask_pace.reset();
-        state.server_asked_until = None;
         state.wanted = None;
         state.mutes.retain(|_, until| *until > now);
         if let Some(answered) = &self.answered {

@@ -336,8 +336,10 @@ impl<'a> Draft<'a> {
         if !self.dirty && !owed {
             return;
         }
-        if let Standing::Locked { .. } = self.state.standing {
-            // A key store that is not readable now never causes a write.
+        // A key store that is not readable now never causes a write; and what is written after a transaction that is under way
+        // would undo it.
+        let locked = matches!(self.state.standing, Standing::Locked { .. });
+        if locked || self.state.commit.is_some() {
             self.state.save = Save::Owed { failures };
             return;
         }

@@ -110,6 +110,8 @@ pub enum Hint {
         /// Path without query, the key of the mute after a `Valid`.
         path: String,
     },
+    /// One of the app's requests got a 403 that says that multi-factor authentication is needed first.
+    MfaRequired,
     /// The web view met a sign-in page or a 401.
     WebView,
     /// The client configuration came back with fewer settings than this account has seen.
@@ -338,6 +340,7 @@ impl Hint {
             Self::Push => "Hint(Push)",
             Self::ExpiryPassed => "Hint(ExpiryPassed)",
             Self::Request401 { .. } => "Hint(Request401)",
+            Self::MfaRequired => "Hint(MfaRequired)",
             Self::WebView => "Hint(WebView)",
             Self::ShrunkenConfig => "Hint(ShrunkenConfig)",
         }

@@ -56,7 +56,13 @@ fn signal<'a>(draft: &Draft<'_>, event: &'a Event) -> Option<Signal<'a>> {
         }
         Event::Opened | Event::HostChanged(_) => match draft.returned {
             Return::Resumed => Some(Signal::Resumed),
-            Return::Refocused | Return::No => Some(Signal::HostMoved),
+            Return::Refocused => match draft.state.link {
+                Portal { .. } | Waiting { .. } => Some(Signal::DialNow),
+                Paused | Offline | Connecting { .. } | Live { .. } | Polling { .. } => {
+                    Some(Signal::HostMoved)
+                }
+            },
+            Return::No => Some(Signal::HostMoved),
         },
         Event::VerifyRequested => Some(Signal::DialNow),
         Event::SignedIn { .. } => Some(Signal::NewEpoch),
@@ -572,7 +578,8 @@ impl Draft<'_> {
     }
 
     fn server_ended(&mut self, since: BootMillis) {
-        if self.now.boot.since(since) <= policy::DROPPED_RIGHT_AFTER_HELLO {
+        let age = self.now.boot.since(since);
+        if age <= policy::DROPPED_RIGHT_AFTER_HELLO {
             self.state.link_memory.dropped += 1;
         } else {
             self.state.link_memory.dropped = 0;
@@ -584,7 +591,8 @@ impl Draft<'_> {
             .pace
             .after_server_ended(running, &mut self.dice);
         self.wait_for(wait, WaitCause::ServerEnded);
-        if self.state.link_memory.dropped >= policy::DROPS_AFTER_HELLO {
+        let dropped_often = self.state.link_memory.dropped >= policy::DROPS_AFTER_HELLO;
+        if dropped_often || policy::FIFTH_SECOND.contains(&age) {
             self.state.link_memory.dropped = 0;
             self.state.link_memory.connection = None;
             self.raised.push_back(Hint::SocketDroppedAfterHello);

@@ -2,12 +2,12 @@
 //! no clock, no randomness, no async; it imports nothing of ours but `policy`, `pace` and the verdict type of `evidence`.
 //!
 //! How to read it, in ten minutes:
-//! - [`standing`] says when a user is signed out: one flat match over standing and event.
-//! - [`suspicion`] says what it takes from the first piece of evidence to a verdict.
-//! - [`ending`] says how an end is committed, and how a wrong one heals.
-//! - [`asking`] says when the server is asked at all.
-//! - [`link`] is the socket: one flat match over link and signal, which never decides about the standing.
-//! - [`draft`] keeps stale answers out, and gathers the effects. `state`, `event`, `effect` are the words; `stored` is what
+//! - `standing` says when a user is signed out: one flat match over standing and event.
+//! - `suspicion` says what it takes from the first piece of evidence to a verdict.
+//! - `ending` says how an end is committed, and how a wrong one heals.
+//! - `asking` says when the server is asked at all.
+//! - `link` is the socket: one flat match over link and signal, which never decides about the standing.
+//! - `draft` keeps stale answers out, and gathers the effects. `state`, `event`, `effect` are the words; `stored` is what
 //!   survives a restart.
 
 mod allowance;

@@ -262,6 +262,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
                 | Hint::Push
                 | Hint::ExpiryPassed
                 | Hint::Request401 { .. }
+                | Hint::MfaRequired
                 | Hint::WebView
                 | Hint::ShrunkenConfig,
             ),
@@ -457,6 +458,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
                 | Hint::Push
                 | Hint::ExpiryPassed
                 | Hint::Request401 { .. }
+                | Hint::MfaRequired
                 | Hint::WebView
                 | Hint::ShrunkenConfig,
             )
@@ -533,6 +535,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
                 | Hint::Push
                 | Hint::ExpiryPassed
                 | Hint::Request401 { .. }
+                | Hint::MfaRequired
                 | Hint::WebView
                 | Hint::ShrunkenConfig,
             )

@@ -596,6 +596,19 @@ impl State {
         }
     }
 
+    /// How many pieces of evidence count at present.
+    pub fn suspicion_pieces(&self) -> usize {
+        match &self.standing {
+            Standing::Suspect(suspicion) | Standing::Unverifiable(suspicion) => {
+                suspicion.pieces.len()
+            }
+            Standing::Active
+            | Standing::Ended(_)
+            | Standing::NeedsMfa
+            | Standing::Locked { .. } => 0,
+        }
+    }
+
     /// The timers that are armed.
     pub fn timers(&self) -> &BTreeMap<Timer, BootMillis> {
         &self.timers

@@ -54,6 +54,7 @@ impl Draft<'_> {
             Some(Health::Unhealthy | Health::Silent) => {
                 self.keep_suspicion(suspicion);
                 self.arm_look_on_ladder();
+                self.give_up_looking();
             }
             Some(Health::Healthy) => {
                 let second = kind == PieceKind::Genuine

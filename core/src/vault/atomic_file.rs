@@ -1,6 +1,6 @@
-//! Replacing a small file so that after a kill it is the old one or the new one, whole.
+//! Small files and their folders: readable by the owner alone, and after a kill the old one or the new one, whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -24,6 +24,15 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     std::fs::rename(fresh, path)?;
     sync_folder_of(path)
+}
+
+/// Makes a folder, and those above it that are missing, that the owner alone may enter.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// Makes a rename, creation or removal of `path` durable.

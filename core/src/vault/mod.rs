@@ -31,7 +31,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::policy;
 
-pub(crate) use atomic_file::{sync_folder_of, write as write_atomically};
+pub(crate) use atomic_file::{make_folder, sync_folder_of, write as write_atomically};
 pub use error::VaultError;
 pub use records::{
     AccountRecord, KeyName, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
 use super::records::{KeyName, LostAccount};
 use super::server_list::{self, ServerList};
@@ -17,7 +17,7 @@ use crate::policy;
 const OLDEST_LIBRARY: i32 = 3_051_003;
 
 pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
-    fs::create_dir_all(folder)?;
+    atomic_file::make_folder(folder)?;
     let known = server_list::read(folder);
     let (quarantined, connection, interrupted) = match attempt(folder, &known) {
         Err(VaultError::Corrupt { .. }) => {
@@ -99,14 +99,12 @@ fn refuse_newer(path: &Path) -> Result<(), VaultError> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
-    let found = schema::version(&connection)?;
-    if found > schema::VERSION {
-        return Err(VaultError::NewerSchema {
-            found,
-            known: schema::VERSION,
-        });
+    match schema::version(&connection) {
+        Ok(found) => schema::refuse_newer(found),
+        // The making of this file was interrupted before it had any tables; opening it for writing cleans up.
+        Err(VaultError::Unavailable { code }) if code == ffi::SQLITE_READONLY_ROLLBACK => Ok(()),
+        Err(other) => Err(other),
     }
-    Ok(())
 }
 
 fn prepare(connection: &Connection) -> Result<(), VaultError> {
@@ -199,7 +197,7 @@ fn set_aside(folder: &Path) -> Result<PathBuf, VaultError> {
     let database = folder.join(DATABASE_FILE);
     let aside = beside(&database, ".damaged");
     let mut moved = false;
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
         match fs::rename(beside(&database, suffix), beside(&aside, suffix)) {
             Ok(()) => moved = true,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -109,8 +109,20 @@ CREATE TABLE settings (
 ) STRICT;
 ";
 
+/// Refuses a file that a newer version wrote.
+pub(super) fn refuse_newer(found: i64) -> Result<(), VaultError> {
+    if found > VERSION {
+        return Err(VaultError::NewerSchema {
+            found,
+            known: VERSION,
+        });
+    }
+    Ok(())
+}
+
 /// Brings the file to [`VERSION`].
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), VaultError> {
+    refuse_newer(version(connection)?)?;
     Migrations::from_slice(STEPS)
         .to_latest(connection)
         .map_err(|error| match error {

@@ -124,18 +124,18 @@ impl Vault {
         })
     }
 
-    /// Gives a prepared sign-in up. Its key is to be deleted, if it was made, and then reported with
-    /// [`Vault::key_deleted`].
+    /// Gives a prepared sign-in up. True if its key is to be deleted, and then reported with [`Vault::key_deleted`]; false
+    /// if the key is in use, because the sign-in was stored after all (an I/O error can hide that): then it must stay.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn abandon_sign_in(&mut self, prepared: &PreparedSignIn) -> Result<(), VaultError> {
+    /// If the file cannot be written; the next open lists the key.
+    pub fn abandon_sign_in(&mut self, prepared: &PreparedSignIn) -> Result<bool, VaultError> {
         self.write(Reserve::Keep, |transaction| {
-            transaction.execute(
+            let doomed = transaction.execute(
                 "UPDATE pending_keys SET state = 'doomed' WHERE name = ?1",
                 [prepared.key_name.as_str()],
             )?;
-            Ok(())
+            Ok(doomed == 1)
         })
     }
 

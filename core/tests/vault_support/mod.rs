@@ -49,7 +49,7 @@ impl Device {
         } = Vault::open(&vault_folder(folder))?;
         Ok(Self {
             vault,
-            keys: FileKeyStore::open(&folder.join("keys")).unwrap(),
+            keys: FileKeyStore::open(folder.join("keys")).unwrap(),
             quarantined,
             lost,
             interrupted,
@@ -134,32 +134,42 @@ impl Device {
     }
 
     pub fn sign_in(&mut self, server: &str, user: &str, token: &str) -> SignedIn {
+        self.try_sign_in(server, user, token).unwrap()
+    }
+
+    pub fn try_sign_in(
+        &mut self,
+        server: &str,
+        user: &str,
+        token: &str,
+    ) -> Result<SignedIn, VaultError> {
         let sign_in = self.prepared_sign_in(server, user, token);
-        let signed_in = self
-            .vault
-            .commit_sign_in(&sign_in)
-            .unwrap()
-            .committed()
-            .expect("the epoch is current");
-        self.finish_removal(signed_in.retired_key.as_ref());
-        signed_in
+        let outcome = self.vault.commit_sign_in(&sign_in)?;
+        let signed_in = outcome.committed().expect("the epoch is current");
+        // The sign-in is stored; what is left undone here is made up for at the next open.
+        let _ = self.finish_removal(signed_in.retired_key.as_ref());
+        Ok(signed_in)
+    }
+
+    /// The token of an account, sealed again for the outbox.
+    pub fn sealed_for_outbox(&mut self, account: AccountId) -> OldToken {
+        let record = self.vault.account(account).unwrap();
+        self.old_token(record.as_ref())
     }
 
     pub fn sign_out(&mut self, account: AccountId) -> SignedOut {
         let signed_out = self.try_sign_out(account).unwrap();
-        self.finish_removal(signed_out.retired_key.as_ref());
+        self.finish_removal(signed_out.retired_key.as_ref())
+            .unwrap();
         signed_out
     }
 
     pub fn try_sign_out(&mut self, account: AccountId) -> Result<SignedOut, VaultError> {
         let record = self.vault.account(account)?.unwrap();
-        let outcome = self.vault.sign_out(&SignOut {
-            account,
-            epoch: record.epoch,
-            standing: standing("ended"),
-            old_token: self.old_token(Some(&record)),
-            at: UnixMillis(2_000),
-        })?;
+        let owed = self.old_token(Some(&record));
+        let outcome = self
+            .vault
+            .sign_out(&sign_out(account, record.epoch, owed))?;
         Ok(outcome.committed().expect("the epoch is current"))
     }
 
@@ -167,12 +177,15 @@ impl Device {
         self.vault.commit_end(&end(account, epoch)).unwrap()
     }
 
-    pub fn finish_removal(&mut self, retired: Option<&KeyName>) {
-        if let Some(name) = retired {
-            self.keys.delete(name.as_str()).unwrap();
-            self.vault.key_deleted(name).unwrap();
+    /// What follows an operation that took a token away. A key that cannot be deleted now stays listed.
+    pub fn finish_removal(&mut self, retired: Option<&KeyName>) -> Result<(), VaultError> {
+        if let Some(name) = retired
+            && self.keys.delete(name.as_str()).is_ok()
+        {
+            self.vault.key_deleted(name)?;
         }
-        let _ = self.vault.scrub().unwrap();
+        let _ = self.vault.scrub()?;
+        Ok(())
     }
 
     /// Every key in the store, the master key aside.
@@ -248,6 +261,16 @@ pub fn end(account: AccountId, epoch: Epoch) -> End {
     }
 }
 
+pub fn sign_out(account: AccountId, epoch: Epoch, old_token: OldToken) -> SignOut {
+    SignOut {
+        account,
+        epoch,
+        standing: standing("ended"),
+        old_token,
+        at: UnixMillis(2_000),
+    }
+}
+
 /// How often `needle` occurs in the files of the vault's folder.
 pub fn occurrences(folder: &Path, needle: &[u8]) -> usize {
     std::fs::read_dir(vault_folder(folder))
@@ -264,13 +287,13 @@ pub fn occurrences(folder: &Path, needle: &[u8]) -> usize {
 
 /// Says loudly that a part did not run; under `CI=true` that is a failure.
 pub fn not_run(reason: &str) {
-    use std::io::Write;
     assert!(
         std::env::var("CI").as_deref() != Ok("true"),
         "NOT RUN: {reason}"
     );
     // Past the test runner's capture, so that it is seen when the test passes.
-    writeln!(std::io::stderr(), "NOT RUN: {reason}").unwrap();
+    let line = format!("NOT RUN: {reason}\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }
 
 pub fn copy_folder(from: &Path, to: &Path) {

@@ -1,0 +1,531 @@
+//! SIGKILL, full disks and failing disks at every write of a sign-in, a verdict and a sign-out.
+//!
+//! A child process does one operation while `strace` kills it, or fails its call, at the N-th call of one kind; N rises
+//! until a run comes through. After each the vault must be in the state before or in the state after, never between;
+//! nothing may be lost, nothing told twice, and no key may be left that nothing uses.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support"
+)]
+
+mod vault_support;
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use steadfast::session::AccountId;
+use steadfast::vault::{Outcome, VaultError};
+use tempfile::TempDir;
+use vault_support::*;
+
+const ROLE: &str = "STEADFAST_KILL_ROLE";
+const FOLDER: &str = "STEADFAST_KILL_FOLDER";
+
+/// Calls that change a file. A question mark lets strace pass over one that the processor's Linux does not have.
+const WRITES: [&str; 9] = [
+    "?pwrite64",
+    "?write",
+    "?fdatasync",
+    "?fsync",
+    "?ftruncate",
+    "?unlink",
+    "?unlinkat",
+    "?rename",
+    "?renameat",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    /// The first sign-in of a new installation: the file itself is made.
+    FirstSignIn,
+    /// A sign-in over a session that has ended and keeps its token.
+    SignInAgain,
+    /// A verdict ends the session.
+    Verdict,
+    /// The user signs out.
+    SignOut,
+}
+
+impl Operation {
+    const ALL: [Self; 4] = [
+        Self::FirstSignIn,
+        Self::SignInAgain,
+        Self::Verdict,
+        Self::SignOut,
+    ];
+
+    fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// The folder as it is before.
+    fn before(self) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        if self != Self::FirstSignIn {
+            let mut device = Device::open(folder.path());
+            let signed_in = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+            // The outbox key is there, as it is after the first sign-out of an installation.
+            let _ = device.sealed_for_outbox(signed_in.account);
+            if self == Self::SignInAgain {
+                let _ = device.end(signed_in.account, signed_in.epoch);
+            }
+            let _ = device.vault.close().unwrap();
+        }
+        folder
+    }
+
+    /// What the engine does: in the child, and again in the parent to see that it can be made up for.
+    fn run(self, device: &mut Device) -> Result<(), VaultError> {
+        let record = device.vault.accounts()?.into_iter().next();
+        match (self, record) {
+            (Self::FirstSignIn, _) => {
+                device.try_sign_in(SERVER, ALICE, FIRST_TOKEN)?;
+            }
+            (Self::SignInAgain, _) => {
+                device.try_sign_in(SERVER, ALICE, SECOND_TOKEN)?;
+            }
+            (Self::Verdict, Some(record)) => {
+                let _ = device.vault.commit_end(&end(record.id, record.epoch))?;
+            }
+            (Self::SignOut, Some(record)) => {
+                let signed_out = device.try_sign_out(record.id)?;
+                // The sign-out is stored; what is left undone here is made up for at the next open.
+                let _ = device.finish_removal(signed_out.retired_key.as_ref());
+            }
+            (Self::Verdict | Self::SignOut, None) => panic!("the account is there before"),
+        }
+        Ok(())
+    }
+
+    /// Whether the operation took place. Panics if the state is neither the one before nor the one after.
+    fn took_place(self, device: &mut Device) -> bool {
+        let accounts = device.vault.accounts().unwrap();
+        let outbox = device.vault.outbox().unwrap();
+        let notices = device.vault.notices().unwrap();
+        let tokens: Vec<_> = accounts
+            .iter()
+            .map(|account| device.token(account))
+            .collect();
+        let owed: Vec<_> = outbox
+            .iter()
+            .map(|entry| device.owed_token(entry))
+            .collect();
+        let summary: Vec<_> = accounts
+            .iter()
+            .zip(&tokens)
+            .map(|(account, token)| {
+                (
+                    account.epoch.0,
+                    account.standing.code.as_str(),
+                    account.ended_at.is_some(),
+                    account.restore_until.is_some(),
+                    token.as_deref(),
+                )
+            })
+            .collect();
+        let owed: Vec<_> = owed.iter().map(String::as_str).collect();
+        let state = (summary.as_slice(), owed.as_slice(), notices.len());
+
+        type State<'a> = (
+            &'a [(i64, &'a str, bool, bool, Option<&'a str>)],
+            &'a [&'a str],
+            usize,
+        );
+        let live = [(1, "active", false, false, Some(FIRST_TOKEN))];
+        let ended = [(1, "ended", true, true, Some(FIRST_TOKEN))];
+        let again = [(2, "active", false, false, Some(SECOND_TOKEN))];
+        let signed_out = [(2, "ended", true, false, None)];
+        let (before, after): (State<'_>, State<'_>) = match self {
+            Self::FirstSignIn => ((&[], &[], 0), (&live, &[], 0)),
+            Self::SignInAgain => ((&ended, &[], 1), (&again, &[FIRST_TOKEN], 0)),
+            Self::Verdict => ((&live, &[], 0), (&ended, &[], 1)),
+            Self::SignOut => ((&live, &[], 0), (&signed_out, &[FIRST_TOKEN], 0)),
+        };
+        assert!(state == before || state == after, "{self:?}: {state:?}");
+        state == after
+    }
+}
+
+/// Opens what a kill left, checks it, does the operation if it did not take place, and checks that too.
+fn inspect(operation: Operation, folder: &Path) -> bool {
+    let mut device = Device::open(folder);
+    assert_eq!(device.quarantined, None);
+    assert_eq!(device.lost, []);
+    let took_place = operation.took_place(&mut device);
+    check_leftovers(&mut device, folder);
+    if !took_place {
+        operation.run(&mut device).unwrap();
+        assert!(operation.took_place(&mut device));
+        check_leftovers(&mut device, folder);
+    }
+    drop(device);
+    let mut device = Device::open(folder);
+    assert!(operation.took_place(&mut device));
+    took_place
+}
+
+/// The key store holds the keys in use and no other; the files hold no token that was taken away.
+fn check_leftovers(device: &mut Device, folder: &Path) {
+    let accounts = device.vault.accounts().unwrap();
+    let used: Vec<_> = accounts
+        .iter()
+        .filter_map(|account| Some(account.key_name.as_ref()?.as_str().to_owned()))
+        .collect();
+    let held: Vec<_> = device
+        .key_names(folder)
+        .into_iter()
+        .filter(|name| name != "outbox")
+        .collect();
+    assert_eq!(held, used);
+    assert_eq!(device.vault.orphan_keys().unwrap(), []);
+    for token in [FIRST_TOKEN, SECOND_TOKEN] {
+        assert_eq!(occurrences(folder, token.as_bytes()), 0);
+    }
+    // What was sealed before the operation, kept beside the vault by the test.
+    if let Ok(sealed) = std::fs::read(folder.join("sealed-before"))
+        && !accounts.iter().any(|account| {
+            account
+                .sealed_token
+                .as_ref()
+                .is_some_and(|token| token.as_bytes() == sealed)
+        })
+    {
+        assert_eq!(
+            occurrences(folder, &sealed),
+            0,
+            "the token's bytes are still there"
+        );
+    }
+}
+
+/// One operation in a process of its own. Says on standard output how it went.
+#[test]
+fn child() {
+    // The body of a process that the other tests start under strace; by itself it has nothing to do.
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    let folder = std::env::var_os(FOLDER).unwrap();
+    let operation = Operation::ALL
+        .into_iter()
+        .find(|operation| operation.name() == role)
+        .unwrap();
+    let outcome =
+        Device::open_only(Path::new(&folder)).and_then(|mut device| operation.run(&mut device));
+    match outcome {
+        Ok(()) => println!("outcome: done"),
+        Err(VaultError::DiskFull) => println!("outcome: full"),
+        Err(VaultError::Io { .. }) => println!("outcome: failed"),
+        Err(other) => println!("outcome: {other}"),
+    }
+}
+
+/// Runs the child while strace does `injection` to the calls named. The log says whether it did.
+fn run_child(operation: Operation, folder: &Path, calls: &str, injection: &str) -> (Output, bool) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-o"])
+        .arg(log.path())
+        .arg("-e")
+        .arg(format!("trace={calls}"))
+        .arg("-e")
+        .arg(format!("inject={calls}:{injection}"))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, operation.name())
+        .env(FOLDER, folder)
+        .output()
+        .unwrap();
+    let injected = std::fs::read_to_string(log.path())
+        .unwrap()
+        .contains("(INJECTED)");
+    (output, injected)
+}
+
+fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let outcome = text
+        .split("outcome: ")
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    outcome.unwrap_or_default().to_owned()
+}
+
+fn has_strace() -> bool {
+    let found = Command::new("strace")
+        .arg("-V")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        not_run("strace is not installed, so no process was killed at its writes");
+    }
+    found
+}
+
+/// A copy of the state before, with what was sealed in it.
+fn copy_of(before: &Path) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    copy_folder(before, folder.path());
+    folder
+}
+
+fn remember_sealed(folder: &Path) {
+    let mut device = Device::open(folder);
+    if let Some(account) = device.vault.accounts().unwrap().first() {
+        let sealed = account.sealed_token.clone().unwrap();
+        std::fs::write(folder.join("sealed-before"), sealed.as_bytes()).unwrap();
+    }
+    let _ = device.vault.close().unwrap();
+}
+
+fn kill_at_every_write(operation: Operation) {
+    if !has_strace() {
+        return;
+    }
+    let before = operation.before();
+    if operation != Operation::FirstSignIn {
+        remember_sealed(before.path());
+    }
+    let (mut kills, mut done) = (0, 0);
+    for call in WRITES {
+        for number in 1.. {
+            let folder = copy_of(before.path());
+            let (output, _) = run_child(
+                operation,
+                folder.path(),
+                call,
+                &format!("signal=SIGKILL:when={number}"),
+            );
+            if output.status.signal() != Some(9) {
+                assert!(output.status.success(), "{call} {number}: {output:?}");
+                assert_eq!(said(&output), "done", "{call} {number}");
+                assert!(inspect(operation, folder.path()));
+                break;
+            }
+            kills += 1;
+            if inspect(operation, folder.path()) {
+                done += 1;
+            }
+        }
+    }
+    println!("{operation:?}: {kills} kills, {done} of them after the commit");
+    assert!(kills >= 5, "strace killed nothing");
+    assert!(done > 0 && done < kills, "both states are reached");
+}
+
+#[test]
+fn a_kill_at_any_write_of_the_first_sign_in() {
+    kill_at_every_write(Operation::FirstSignIn);
+}
+
+#[test]
+fn a_kill_at_any_write_of_a_sign_in_over_an_ended_session() {
+    kill_at_every_write(Operation::SignInAgain);
+}
+
+#[test]
+fn a_kill_at_any_write_of_a_verdict() {
+    kill_at_every_write(Operation::Verdict);
+}
+
+#[test]
+fn a_kill_at_any_write_of_a_sign_out() {
+    kill_at_every_write(Operation::SignOut);
+}
+
+/// Fails the N-th call, or all from the N-th on, for every N: the state must be legal, and what was said must be true.
+fn fail_every(operation: Operation, call: &str, error: &str, from: &str, allowed: &[&str]) {
+    if !has_strace() {
+        return;
+    }
+    let before = operation.before();
+    remember_sealed(before.path());
+    let mut all = Vec::new();
+    for number in 1.. {
+        let folder = copy_of(before.path());
+        let injection = format!("error={error}:when={number}{from}");
+        let (output, injected) = run_child(operation, folder.path(), call, &injection);
+        let said = said(&output);
+        assert!(
+            allowed.contains(&said.as_str()),
+            "{call} {error} {number}: {said:?} {output:?}"
+        );
+        let took_place = inspect(operation, folder.path());
+        if said == "done" {
+            assert!(took_place, "{call} {error} {number} said done");
+        }
+        if said == "full" {
+            assert!(!took_place, "{call} {error} {number} said full");
+        }
+        all.push(said);
+        if !injected {
+            break;
+        }
+    }
+    println!("{operation:?} {call} {error}: {all:?}");
+    assert!(all.len() > 2, "strace failed nothing");
+    assert_eq!(all.last().map(String::as_str), Some("done"));
+}
+
+#[test]
+fn a_disk_that_fails_to_sync_leaves_a_verdict_whole() {
+    fail_every(
+        Operation::Verdict,
+        "?fsync,?fdatasync",
+        "EIO",
+        "",
+        &["done", "failed"],
+    );
+}
+
+#[test]
+fn a_disk_that_fails_to_sync_leaves_a_sign_out_whole() {
+    fail_every(
+        Operation::SignOut,
+        "?fsync,?fdatasync",
+        "EIO",
+        "",
+        &["done", "failed"],
+    );
+}
+
+#[test]
+fn a_disk_that_fails_to_write_leaves_a_sign_out_whole() {
+    fail_every(
+        Operation::SignOut,
+        "?pwrite64",
+        "EIO",
+        "",
+        &["done", "failed"],
+    );
+}
+
+#[test]
+fn one_refusal_for_want_of_space_does_not_stop_a_sign_out() {
+    fail_every(Operation::SignOut, "?pwrite64", "ENOSPC", "", &["done"]);
+}
+
+#[test]
+fn space_that_runs_out_for_good_leaves_a_sign_out_whole() {
+    fail_every(
+        Operation::SignOut,
+        "?pwrite64",
+        "ENOSPC",
+        "+",
+        &["done", "full"],
+    );
+}
+
+/// A file system of its own that is nearly full. `None` where this process may not mount one.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+            .arg(folder.path())
+            .output()
+            .is_ok_and(|output| output.status.success());
+        if !mounted {
+            not_run("no file system could be mounted, so no disk was filled");
+            return None;
+        }
+        Some(Self(folder))
+    }
+
+    fn fill(&self) {
+        let filler = self.0.path().join("filler");
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(filler)
+            .unwrap();
+        for size in [4_096, 1] {
+            while std::io::Write::write(&mut file, &vec![1; size]).is_ok_and(|written| written > 0)
+            {
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_full_disk_does_not_stop_a_sign_out_because_of_the_reserve() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let folder = disk.0.path();
+    let mut device = Device::open(folder);
+    let alice = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    let record = device.vault.account(alice.account).unwrap().unwrap();
+    let sealed = record.sealed_token.unwrap().as_bytes().to_vec();
+    let owed = device.sealed_for_outbox(alice.account);
+    disk.fill();
+
+    assert_eq!(
+        device.vault.prepare_sign_in(SERVER, BOB),
+        Err(VaultError::DiskFull),
+        "a sign-in does not use the reserve up"
+    );
+    let outcome = device
+        .vault
+        .sign_out(&sign_out(alice.account, alice.epoch, owed))
+        .unwrap();
+    let signed_out = outcome.committed().unwrap();
+    device
+        .finish_removal(signed_out.retired_key.as_ref())
+        .unwrap();
+    assert_eq!(occurrences(folder, &sealed), 0);
+    drop(device);
+    let mut device = Device::open(folder);
+    assert!(Operation::SignOut.took_place(&mut device));
+}
+
+#[test]
+fn a_full_disk_without_the_reserve_is_told_and_changes_nothing() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let folder = disk.0.path();
+    let mut device = Device::open(folder);
+    let alice = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    let owed = device.sealed_for_outbox(alice.account);
+    std::fs::remove_file(vault_folder(folder).join("reserve")).unwrap();
+    disk.fill();
+
+    let sign_out = sign_out(alice.account, alice.epoch, owed);
+    assert_eq!(device.vault.sign_out(&sign_out), Err(VaultError::DiskFull));
+    assert!(!Operation::SignOut.took_place(&mut device));
+    // What the engine does then: without its key the token is gone, whatever the disk holds.
+    let record = device.vault.account(alice.account).unwrap().unwrap();
+    let name = record.key_name.unwrap();
+    steadfast::keystore::KeyStore::delete(&device.keys, name.as_str()).unwrap();
+    assert_eq!(device.key(&name), None);
+    std::fs::remove_file(folder.join("filler")).unwrap();
+    assert!(matches!(
+        device.vault.sign_out(&sign_out).unwrap(),
+        Outcome::Committed(_)
+    ));
+}
+
+#[test]
+fn an_account_number_outlives_a_kill_before_the_sign_in_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = Device::open(folder.path());
+    let first = device.prepared_sign_in(SERVER, ALICE, FIRST_TOKEN);
+    drop(device);
+    let mut device = Device::open(folder.path());
+    let second = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    assert!(second.account > first.prepared.account);
+    assert!(second.account > AccountId(0));
+}
