@@ -129,7 +129,7 @@ impl Device {
         canary: Arc<Canary>,
     ) -> Self {
         let key_store = key_store.unwrap_or_else(|| {
-            Arc::new(FileKeyStore::open(&folder.join("keys")).expect("a key store"))
+            Arc::new(FileKeyStore::open(folder.join("keys")).expect("a key store"))
         });
         let mut device = Self {
             kind,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
 use steadfast::policy::YOUNG_SESSION;
 use steadfast_faults::{Control, Proxy};
@@ -61,6 +61,8 @@ pub(crate) struct Actor {
 pub(crate) struct Cause {
     pub(crate) mark: usize,
     at: i64,
+    /// No content was visible to begin with, and something was.
+    covered: bool,
 }
 
 impl Actor {
@@ -181,9 +183,11 @@ impl Actor {
 
     /// Marks the moment at which something happens to the device.
     pub(crate) fn cause(&self) -> Cause {
+        let screen = self.device.screen();
         Cause {
             mark: self.device.mark(),
             at: now_ms(),
+            covered: matches!(screen, Screen::Cover { .. } | Screen::SignIn { .. }),
         }
     }
 
@@ -246,7 +250,11 @@ impl Actor {
             device: self.name.to_owned(),
             part: part.to_owned(),
             passed,
-            covered_ms: covered.map(|index| since(screens[index].0)),
+            covered_ms: if cause.covered {
+                Some(0)
+            } else {
+                covered.map(|index| since(screens[index].0))
+            },
             sign_in_page_ms: page.map(|(at, _)| since(at)),
             detail,
         }
@@ -364,18 +372,30 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until nobody's session is so young any more that its end would have to be looked at again.
-    pub(crate) async fn sessions_grow_up(&self) {
-        self.sessions_of(self.everybody()).await;
+    ///
+    /// # Errors
+    /// If somebody was signed out meanwhile: what follows would prove nothing.
+    pub(crate) async fn sessions_grow_up(&self) -> Result<()> {
+        self.sessions_of(self.everybody().collect()).await
     }
 
     /// The same for some devices.
-    pub(crate) async fn sessions_of(&self, actors: impl Iterator<Item = &Actor>) {
-        let youngest = actors.filter_map(|actor| actor.signed_in_at).max();
+    pub(crate) async fn sessions_of(&self, actors: Vec<&Actor>) -> Result<()> {
+        let youngest = actors.iter().filter_map(|actor| actor.signed_in_at).max();
         let left = youngest.map_or(Duration::ZERO, |at| GROWN_UP.saturating_sub(at.elapsed()));
         if !left.is_zero() {
             self.tell(&format!("a while passes ({:.0} s)", left.as_secs_f64()));
             tokio::time::sleep(left).await;
         }
+        for actor in actors {
+            let screen = actor.device.screen();
+            ensure!(
+                matches!(screen, Screen::Content | Screen::Dark),
+                "{} {screen} before anything was done to it",
+                actor.name
+            );
+        }
+        Ok(())
     }
 
     /// The administrator presses "Revoke All Sessions" and confirms.

@@ -72,7 +72,7 @@ fn screen(snapshot: Option<&Snapshot>) -> Screen {
 impl Host {
     /// Opens the core and draws the first frame from what it knows by itself.
     pub(crate) fn open(setup: Setup) -> Result<Arc<Self>> {
-        let keys = FileKeyStore::open(&setup.folder.join("keys")).context("the key store")?;
+        let keys = FileKeyStore::open(setup.folder.join("keys")).context("the key store")?;
         let mut config = Config::new(setup.folder.join("vault"), setup.kind.describe());
         config
             .network

@@ -29,7 +29,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
             .tell(kind.name, &format!("{} signs in", user.name));
         browsers.push(Browser::sign_in(kind, url, authorities, &user.name, &user.password).await?);
     }
-    stage.sessions_grow_up().await;
+    stage.sessions_grow_up().await?;
 
     let mut own = Vec::new();
     for actor in &stage.devices {

@@ -20,7 +20,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     stage.everybody_signs_in().await?;
     let desktop = stage.the(Kind::Desktop);
     let phone = stage.the(Kind::IPhoneClassic);
-    stage.sessions_of([desktop, phone].into_iter()).await;
+    stage.sessions_of(vec![desktop, phone]).await?;
 
     let other = stage.the(Kind::IPhone);
     let rows = (own_session(desktop).await?, own_session(phone).await?);

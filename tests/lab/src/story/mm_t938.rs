@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
     stage.everybody_signs_in().await?;
-    stage.sessions_grow_up().await;
+    stage.sessions_grow_up().await?;
     let admin = &stage.admin;
     let name = stage.server.user.name.clone();
     admin.tell(&format!("looks for {name} and chooses \"Revoke Sessions\""));
@@ -25,9 +25,12 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let undisturbed = admin.cause();
     let others = stage.tablet.cause();
     let active = stage.the(Kind::IPhone);
+    // Where there is no bystander, the tablet is the user's as well.
+    let own_tablet = stage.server.bystander.is_none().then_some(&stage.tablet);
     let causes: Vec<_> = stage
         .devices
         .iter()
+        .chain(own_tablet)
         .map(|actor| (actor, actor.cause()))
         .collect();
     admin.perform(Command::EndUserSessions { user_id }).await?;
@@ -35,7 +38,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let text = "Is anybody there?".to_owned();
     let posted = active.device.perform(Command::Post { text });
     let pages = join_all(causes.into_iter().map(|(actor, cause)| {
-        let part = if actor.kind == Kind::IPhone {
+        let part = if std::ptr::eq(actor, active) {
             "writes a message"
         } else {
             "idle"

@@ -21,7 +21,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     let asleep = stage.the(Kind::Android);
     asleep.tell("is locked and put away");
     asleep.perform(Command::Lock).await?;
-    stage.sessions_grow_up().await;
+    stage.sessions_grow_up().await?;
 
     let phone = stage.the(Kind::IPhone);
     let admin = &stage.admin;

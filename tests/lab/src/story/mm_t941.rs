@@ -17,7 +17,7 @@ const A_LOOK: Duration = Duration::from_secs(2);
 
 pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
     stage.everybody_signs_in().await?;
-    stage.sessions_grow_up().await;
+    stage.sessions_grow_up().await?;
 
     for kind in [Kind::IPhone, Kind::Android] {
         let phone = stage.the_mut(kind);
