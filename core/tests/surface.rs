@@ -60,9 +60,6 @@ async fn until(
 
 #[tokio::test]
 async fn a_user_signs_in_is_live_and_a_revoked_one_is_out() {
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter("steadfast=trace")
-        .try_init();
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let core = open(&folder, &server);
@@ -89,5 +86,102 @@ async fn a_user_signs_in_is_live_and_a_revoked_one_is_out() {
     .await;
     assert_eq!(ended.shows(), Shows::SignIn(Some(message::SESSION_EXPIRED)));
     assert_eq!(core.notices().len(), 1);
+    core.close().await;
+}
+
+#[tokio::test]
+async fn closing_wakes_those_who_wait_and_later_calls_are_told() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let account = core
+        .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
+        .await
+        .unwrap();
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Live
+    })
+    .await;
+    let first = core.events(account, 0).await.unwrap();
+    assert!(first.gap, "the first connection is news to the app");
+    let revision = core.changes(Revision::START).await.unwrap().revision;
+
+    let events = tokio::spawn({
+        let core = core.clone();
+        async move { core.events(account, first.last_seq).await }
+    });
+    let changes = tokio::spawn({
+        let core = core.clone();
+        async move {
+            let mut revision = revision;
+            loop {
+                revision = core.changes(revision).await?.revision;
+            }
+            #[allow(unreachable_code, reason = "gives the block its type")]
+            Ok::<(), steadfast::Error>(())
+        }
+    });
+    core.close().await;
+    assert_eq!(events.await.unwrap(), Err(steadfast::Error::Closed));
+    assert_eq!(changes.await.unwrap(), Err(steadfast::Error::Closed));
+    assert_eq!(core.sign_out(account).await, Err(steadfast::Error::Closed));
+    core.close().await;
+}
+
+#[tokio::test]
+async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let account = core
+        .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
+        .await
+        .unwrap();
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Live
+    })
+    .await;
+    let start = core.events(account, 0).await.unwrap().last_seq;
+
+    let posted = async |after: i64, count: usize| {
+        let mut messages = Vec::new();
+        let mut seen = after;
+        while messages.len() < count {
+            let batch = core.events(account, seen).await.unwrap();
+            assert!(!batch.gap, "nothing was lost");
+            seen = batch.last_seq;
+            messages.extend(
+                batch
+                    .events
+                    .into_iter()
+                    .filter(|event| event.name == "posted")
+                    .map(|event| {
+                        let post = event.member("data")["post"]
+                            .as_str()
+                            .unwrap_or_default()
+                            .to_owned();
+                        serde_json::from_str::<serde_json::Value>(&post).unwrap()["message"]
+                            .as_str()
+                            .unwrap()
+                            .to_owned()
+                    }),
+            );
+        }
+        (messages, seen)
+    };
+    server.control().post("sysadmin", "one");
+    server.control().post("sysadmin", "two");
+    let (messages, seen) = posted(start, 2).await;
+    assert_eq!(messages, ["one", "two"]);
+
+    core.network_changed(steadfast::NetworkPath::Down).unwrap();
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Offline
+    })
+    .await;
+    server.control().post("sysadmin", "three");
+    core.network_changed(steadfast::NetworkPath::Up).unwrap();
+    let (messages, _) = posted(seen, 1).await;
+    assert_eq!(messages, ["three"]);
     core.close().await;
 }

@@ -75,10 +75,7 @@ impl Steadfast {
     /// [`Error::NoSuchAccount`], [`Error::Closed`].
     pub async fn events(&self, id: AccountId, after_seq: i64) -> Result<EventBatch, Error> {
         let account = self.engine().account(id)?;
-        let batch = self
-            .engine()
-            .run(async move { Ok(account.events.wait(after_seq).await) })
-            .await?;
+        let batch = account.events.wait(after_seq).await.ok_or(Error::Closed)?;
         self.engine().resynced(id, &batch);
         Ok(batch)
     }

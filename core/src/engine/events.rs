@@ -69,6 +69,8 @@ struct Stream {
     seen: i64,
     /// The last place that a reader was told of.
     told: i64,
+    /// The core was closed; nothing follows.
+    closed: bool,
 }
 
 impl Stream {
@@ -108,6 +110,7 @@ impl EventQueue {
             resume: 1,
             seen: 0,
             told: 0,
+            closed: false,
         };
         Self {
             stream: Mutex::new(stream),
@@ -235,14 +238,27 @@ impl EventQueue {
         stream.seen + 1 < stream.floor
     }
 
-    /// Waits until there is something after `after`; returns at once if there is already.
-    pub(crate) async fn wait(&self, after: i64) -> EventBatch {
+    /// Wakes everybody who waits; nobody will wait again.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.tell();
+    }
+
+    /// Waits until there is something after `after`; returns at once if there is already. `None` once the core is closed.
+    /// Runs on any executor, and leaves nothing behind when its caller goes away.
+    pub(crate) async fn wait(&self, after: i64) -> Option<EventBatch> {
         let mut news = self.news.subscribe();
         loop {
             news.mark_unchanged();
+            if self.lock().closed {
+                return None;
+            }
             let batch = self.take(after);
-            if batch.gap || !batch.events.is_empty() || news.changed().await.is_err() {
-                return batch;
+            if batch.gap || !batch.events.is_empty() {
+                return Some(batch);
+            }
+            if news.changed().await.is_err() {
+                return None;
             }
         }
     }

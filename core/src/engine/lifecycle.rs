@@ -37,6 +37,7 @@ impl Engine {
             return Ok(());
         }
         let suspended = async {
+            let _nothing_is_being_stored = self.storing.write().await;
             all_told.await;
             self.vault(Vault::close).await
         };

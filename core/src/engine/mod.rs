@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{RwLock, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Why a transaction of the engine did not happen.
@@ -87,6 +87,8 @@ pub(crate) struct Engine {
     host: watch::Sender<HostState>,
     outbox: Outbox,
     closed: AtomicBool,
+    /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
+    storing: RwLock<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -157,6 +159,7 @@ impl Engine {
             host: watch::Sender::new(config.host_state),
             outbox: Outbox::default(),
             closed: AtomicBool::new(false),
+            storing: RwLock::new(()),
             config,
         });
         for record in records {
@@ -346,10 +349,21 @@ impl Engine {
     }
 
     /// Closes: no new work, workers and sockets ended, the vault closed.
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close(self: &Arc<Self>) {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        let engine = self.clone();
+        // On the engine's own runtime and clock, so that any executor may call this.
+        let _ = self
+            .spawn(
+                async move { tokio::time::timeout(policy::CLOSE_DEADLINE, engine.wind_up()).await },
+            )
+            .await;
+        self.shut_down();
+    }
+
+    async fn wind_up(&self) {
         for account in self.every_account() {
             let (stopped, done) = oneshot::channel();
             account.send(Message::Stop(stopped));
@@ -357,28 +371,24 @@ impl Engine {
         }
         let desk = lock(&self.vault).take();
         if let Some(desk) = desk {
-            let closing = desk.hand_in(Vault::close);
-            drop(desk);
-            // The deadline runs on the engine's own clock, so that any executor may call this.
-            let _ = self
-                .spawn(async move { tokio::time::timeout(policy::CLOSE_DEADLINE, closing).await })
-                .await;
+            let _ = desk.hand_in(Vault::close).await;
         }
-        self.shut_down();
     }
 
     /// What dropping the last handle does: everything that [`close`](Self::close) does, without waiting.
     pub(crate) fn abandon(&self) {
-        if !self.closed.swap(true, Ordering::AcqRel)
-            && let Some(desk) = lock(&self.vault).take()
-        {
-            drop(desk.hand_in(Vault::close));
-        }
+        self.closed.store(true, Ordering::Release);
         self.shut_down();
     }
 
     fn shut_down(&self) {
-        lock(&self.accounts).clear();
+        // A vault that is still busy finishes what it does and is closed behind that.
+        if let Some(desk) = lock(&self.vault).take() {
+            drop(desk.hand_in(Vault::close));
+        }
+        for account in std::mem::take(&mut *lock(&self.accounts)).into_values() {
+            account.events.close();
+        }
         self.hub.wake();
         // A plain drop would wait for blocking work, and panics inside another runtime.
         if let Some(runtime) = lock(&self.runtime).take() {

@@ -36,8 +36,6 @@ impl Outbox {
 enum Tried {
     Done(OutboxProof),
     Again,
-    /// Nothing could even be tried; it does not count.
-    NotNow,
 }
 
 impl Engine {
@@ -101,16 +99,11 @@ impl Engine {
                 tracing::debug!(entry = id.0, ?proof, "paid what was owed");
                 self.vault(move |vault| vault.outbox_done(id, proof)).await
             }
-            Tried::Again | Tried::NotNow => {
-                let attempts = if matches!(tried, Tried::Again) {
-                    entry.attempts
-                } else {
-                    0
-                };
+            Tried::Again => {
                 let ceiling = doubled(
                     policy::OUTBOX_RETRY_BASE,
                     policy::OUTBOX_RETRY_CAP,
-                    attempts,
+                    entry.attempts,
                 );
                 let wait = ceiling / 2 + Dice::new(self.times.now().entropy).up_to(ceiling / 2);
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -132,7 +125,7 @@ impl Engine {
         let key = match self.keys.load(&KeyName::outbox()).await {
             KeyAnswer::Value(key) => key,
             KeyAnswer::Absent => return Tried::Done(OutboxProof::KeyLost),
-            KeyAnswer::Unavailable => return Tried::NotNow,
+            KeyAnswer::Unavailable => return Tried::Again,
         };
         let binding = Binding {
             account: entry.account,
@@ -189,12 +182,16 @@ impl Engine {
     }
 
     async fn attach(&self, entry: &OutboxEntry) -> Tried {
-        let Ok((account, epoch, token)) = self.signed_in(entry.account).await else {
-            return Tried::NotNow;
-        };
-        if epoch != entry.epoch {
-            return Tried::Done(OutboxProof::DeviceAttached);
+        let id = entry.account;
+        match self.vault(move |vault| vault.account(id)).await {
+            Ok(Some(record)) if record.epoch == entry.epoch => {}
+            // The session that it was for is over.
+            Ok(_) => return Tried::Done(OutboxProof::DeviceAttached),
+            Err(_) => return Tried::Again,
         }
+        let Ok((account, epoch, token)) = self.signed_in(entry.account).await else {
+            return Tried::Again;
+        };
         let properties = DeviceProperties {
             device_id: Some(entry.payload.clone()),
             ..DeviceProperties::default()

@@ -59,6 +59,7 @@ impl Engine {
             SignInOutcome::SignedIn(signed_in) => *signed_in,
             refused => return Err(self.refused_sign_in(&rest, refused).await),
         };
+        let _storing = self.storing.read().await;
         let token = signed_in.token.clone();
         match self
             .store_sign_in(rest.address(), signed_in, device_id)
