@@ -97,7 +97,7 @@ fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted
 /// Without a log the header says it; with one, a connection that cannot write.
 fn refuse_newer(path: &Path) -> Result<(), VaultError> {
     if !beside(path, "-wal").try_exists()?
-        && let Some(found) = version_in_header(path)?
+        && let Some(found) = version_in_header(path)
     {
         return schema::refuse_newer(found);
     }
@@ -115,18 +115,15 @@ fn refuse_newer(path: &Path) -> Result<(), VaultError> {
 }
 
 /// `user_version` as the file's header has it (<https://sqlite.org/fileformat2.html#user_version_number>); `None` for what
-/// is no database.
-fn version_in_header(path: &Path) -> Result<Option<i64>, VaultError> {
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// cannot be read as one, so that SQLite says what is wrong with it.
+fn version_in_header(path: &Path) -> Option<i64> {
     let mut header = [0; 64];
-    match fs::File::open(path)?.read_exact(&mut header) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(error.into()),
-    }
+    fs::File::open(path).ok()?.read_exact(&mut header).ok()?;
     let [.., a, b, c, d] = header;
     let version = i32::from_be_bytes([a, b, c, d]);
-    Ok(header.starts_with(MAGIC).then_some(i64::from(version)))
+    header
+        .starts_with(b"SQLite format 3\0")
+        .then_some(i64::from(version))
 }
 
 fn prepare(connection: &Connection) -> Result<(), VaultError> {

@@ -34,8 +34,13 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    /// Signs in.
+    /// Signs [`BY_HAND`] in, through the network that the devices use.
     pub(crate) async fn sign_in(world: &World) -> Self {
+        Self::sign_in_as(BY_HAND, world.addr(), world).await
+    }
+
+    /// Signs this user in through this address.
+    pub(crate) async fn sign_in_as(user: &str, address: SocketAddr, world: &World) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(world.ca_pem().as_bytes()) {
             let certificate = certificate.expect("a certificate");
@@ -49,11 +54,11 @@ impl ByHand {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut this = Self {
-            address: world.addr(),
+            address,
             tls: TlsConnector::from(Arc::new(config)),
             token: String::new(),
         };
-        let credentials = serde_json::json!({ "login_id": BY_HAND, "password": PASSWORD });
+        let credentials = serde_json::json!({ "login_id": user, "password": PASSWORD });
         let answer = this
             .exchange(
                 Method::POST,

@@ -1,6 +1,7 @@
 //! The world in which figures are taken: an embedded server over TLS, a network that can be slowed and cut, and devices on
 //! the real core, each with a vault of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -37,11 +38,7 @@ impl World {
             builder = builder.user(user, PASSWORD, Role::User);
         }
         let server = builder.start().await.expect("a server");
-        let address = server.url().trim_start_matches("https://");
-        let proxy = Proxy::tcp(address.parse().expect("an address"))
-            .start()
-            .await
-            .expect("a proxy");
+        let proxy = Proxy::tcp(address(&server)).start().await.expect("a proxy");
         Self { server, proxy }
     }
 
@@ -51,8 +48,13 @@ impl World {
     }
 
     /// The same as a socket address.
-    pub(crate) fn addr(&self) -> std::net::SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.proxy.addr()
+    }
+
+    /// The server itself, past the network.
+    pub(crate) fn server_addr(&self) -> SocketAddr {
+        address(&self.server)
     }
 
     pub(crate) fn ca_pem(&self) -> &str {
@@ -100,6 +102,11 @@ impl World {
     }
 }
 
+fn address(server: &Server) -> SocketAddr {
+    let address = server.url().trim_start_matches("https://");
+    address.parse().expect("an address")
+}
+
 /// The configuration of a phone with its vault in this folder.
 pub(crate) fn config(folder: &TempDir, ca_pem: &str) -> Config {
     let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
@@ -110,7 +117,7 @@ pub(crate) fn config(folder: &TempDir, ca_pem: &str) -> Config {
 
 /// The key store in this folder.
 pub(crate) fn keys(folder: &TempDir) -> Arc<FileKeyStore> {
-    Arc::new(FileKeyStore::open(&folder.path().join("keys")).expect("a key store"))
+    Arc::new(FileKeyStore::open(folder.path().join("keys")).expect("a key store"))
 }
 
 /// Opens the core with vault and keys in this folder.

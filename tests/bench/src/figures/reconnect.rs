@@ -2,9 +2,10 @@
 
 use crate::by_hand::ByHand;
 use crate::figure::{Baseline, Figure, Row, Samples};
-use crate::world::{Phone, World, progress};
+use crate::world::{BY_HAND, Phone, World, progress};
 use std::time::{Duration, Instant};
 use steadfast::{Link, NetworkPath, policy};
+use steadfast_testserver::SocketInfo;
 
 const NAME: &str = "reconnect";
 const ROUND_TRIP: Duration = Duration::from_millis(50);
@@ -40,6 +41,13 @@ pub(super) async fn take(runs: usize) -> Figure {
     let users = [OldConnection::Vanished, OldConnection::Ended].map(|old| old.user().to_owned());
     let world = World::start(&users).await;
     let by_hand = ByHand::sign_in(&world).await;
+    // Another device keeps the users online: else a connection that is taken up brings the change of status that it missed,
+    // and nobody has to wait for a ping's reply.
+    let mut others = Vec::new();
+    for user in [OldConnection::Ended.user(), BY_HAND] {
+        let other = ByHand::sign_in_as(user, world.server_addr(), &world).await;
+        others.push(other.hello().await);
+    }
     by_hand.hello().await;
     let mut vanished = Taken::default();
     let mut ended = Taken::default();
@@ -121,9 +129,8 @@ async fn come_back(world: &World, phone: &Phone, old: OldConnection, taken: &mut
                 .server
                 .control()
                 .wait_for_sockets(|open| {
-                    !open
-                        .iter()
-                        .any(|socket| socket.user.as_deref() == Some(old.user()))
+                    let of_user = |socket: &&SocketInfo| socket.user.as_deref() == Some(old.user());
+                    open.iter().filter(of_user).count() == 1
                 })
                 .await;
         }
