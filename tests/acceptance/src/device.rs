@@ -343,6 +343,21 @@ impl Device {
         self.patiently("a notice", waiting).await
     }
 
+    /// Waits until no notice is left to be acknowledged.
+    pub async fn until_acknowledged(&self) {
+        let waiting = async {
+            let mut seen = Revision::START;
+            loop {
+                let changes = self.core().changes(seen).await.expect("changes");
+                if changes.notices.is_empty() {
+                    return;
+                }
+                seen = changes.revision;
+            }
+        };
+        self.patiently("every notice acknowledged", waiting).await;
+    }
+
     /// Waits for something that has to happen on this device.
     ///
     /// # Panics

@@ -44,6 +44,7 @@ async fn told_while_running(world: &World, kind: Kind) {
     );
     device.open().await;
     device.until_shows(Shown::EXPIRED).await;
+    device.until_acknowledged().await;
     device.restart().await;
     assert_eq!(device.shows(), Shown::EXPIRED);
     assert_eq!(device.told().len(), 1);

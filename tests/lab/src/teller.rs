@@ -33,7 +33,7 @@ impl Teller {
     /// Tells what a device said, unless it is of no interest to a reader.
     pub(crate) fn overhear(&self, who: &str, entry: &Entry) {
         match &entry.event {
-            Event::Shows(Screen::Dark) | Event::Done { .. } => {}
+            Event::Shows(Screen::Dark) | Event::Acknowledged { .. } | Event::Done { .. } => {}
             Event::Shows(screen) => self.tell(who, &format!("> {screen}")),
             Event::Told {
                 place: Place::Tray,

@@ -173,8 +173,11 @@ impl Host {
     }
 
     async fn acknowledge(&self, notice: NoticeId) {
-        if let Err(error) = self.core.acknowledge_notice(notice).await {
-            tracing::warn!(code = error.code(), "the notice is not acknowledged");
+        match self.core.acknowledge_notice(notice).await {
+            Ok(()) => say(Event::Acknowledged {
+                notice: format!("{notice:?}"),
+            }),
+            Err(error) => tracing::warn!(code = error.code(), "the notice is not acknowledged"),
         }
     }
 

@@ -283,6 +283,11 @@ pub enum Event {
         /// Its text.
         text: String,
     },
+    /// The core was told that the user knows: it will not tell again.
+    Acknowledged {
+        /// The notice's number in the device's vault.
+        notice: String,
+    },
     /// The system suspended the app.
     Suspended,
     /// A command was carried out.

@@ -42,6 +42,8 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
     outcomes.push(on_desktop);
     outcomes.push(on_phone?);
 
+    let acknowledged = tokio::join!(acknowledged(desktop, left.0), acknowledged(phone, left.1));
+    acknowledged.0.and(acknowledged.1)?;
     for kind in [Kind::Desktop, Kind::IPhoneClassic] {
         let actor = stage.the_mut(kind);
         actor.tell("is switched off and on again");
@@ -115,6 +117,17 @@ async fn notified_in_grace_or_later(
     let outcome = phone.is_opened(part).await?;
     let told = told(phone, left.mark, A_LOOK).await;
     Ok(judge(outcome, told, ended))
+}
+
+/// The app has told its core that the user knows. A device that is switched off before tells its user again, rather than
+/// never.
+async fn acknowledged(actor: &Actor, left: Cause) -> Result<()> {
+    let acknowledged = actor.device.wait_for(left.mark, A_MINUTE, |entry| {
+        matches!(entry.event, Event::Acknowledged { .. }).then_some(())
+    });
+    acknowledged
+        .await
+        .with_context(|| format!("{} did not acknowledge its notice", actor.name))
 }
 
 /// After a restart the page is still there with its text, and nobody was told a second time.
