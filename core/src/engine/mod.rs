@@ -37,7 +37,7 @@ use crate::keystore::KeyStore;
 use crate::policy;
 use crate::server::{AddressError, CallbackAddress, Dialler, Rest, ServerAddress};
 use crate::session::{
-    AccountId, BootId, Epoch, HostState, Now, Settings, State, StoredParts, View,
+    AccountId, BootId, Epoch, Event, HostState, Now, Settings, State, StoredParts, View, step,
 };
 use crate::vault::{AccountRecord, Opened, Vault, VaultError};
 use std::collections::BTreeMap;
@@ -207,8 +207,11 @@ impl Engine {
         let (account, inbox) = Account::new(&record, self.rest(address)?);
         let account = Arc::new(account);
         lock(&self.accounts).insert(record.id, account.clone());
+        let now = self.times.now();
+        // What the first step will show is shown from the start: content that has to be covered is never seen before that.
+        let (opened, _) = step(&state, Event::Opened, now);
         let mut snapshot = first_snapshot(&record);
-        show(&mut snapshot, &state.view(), self.times.now());
+        show(&mut snapshot, &opened.view(), now);
         self.hub.change(|changes| {
             match changes
                 .accounts

@@ -360,18 +360,10 @@ impl Worker {
         reason: Reason,
         outcome: Result<Committed, Failure>,
     ) -> Event {
-        match (&outcome, reason) {
-            (Ok(_), Reason::SignedOut) => {
-                for waiter in self.signing_out.drain(..) {
-                    let _ = waiter.send(Ok(()));
-                }
+        if let (Err(failure), Reason::SignedOut) = (&outcome, reason) {
+            for waiter in self.signing_out.drain(..) {
+                let _ = waiter.send(Err(failure.clone()));
             }
-            (Err(failure), Reason::SignedOut) => {
-                for waiter in self.signing_out.drain(..) {
-                    let _ = waiter.send(Err(failure.clone()));
-                }
-            }
-            _ => {}
         }
         commit_event(ticket, outcome)
     }
@@ -384,7 +376,7 @@ impl Worker {
     /// Answers those whose validation has come to its end. A look that is still being taken is not an end.
     fn answer_waiters(&mut self) {
         let view = self.state.view();
-        if let StandingView::Ended { .. } = view.standing {
+        if !self.state.is_ending() {
             for waiter in self.signing_out.drain(..) {
                 let _ = waiter.send(Ok(()));
             }

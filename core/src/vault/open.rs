@@ -1,6 +1,7 @@
 //! Opening: version checks, pragmas, migration, setting a damaged file aside, and finishing what a kill interrupted.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
@@ -92,8 +93,14 @@ fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted
     Ok((connection, Interrupted { orphan_keys, scrub }))
 }
 
-/// Looks at the version through a connection that cannot write, because even closing a writable one may change the file.
+/// Looks at the version before the file is opened for writing, because even closing a writable connection may change it.
+/// Without a log the header says it; with one, a connection that cannot write.
 fn refuse_newer(path: &Path) -> Result<(), VaultError> {
+    if !beside(path, "-wal").try_exists()?
+        && let Some(found) = version_in_header(path)
+    {
+        return schema::refuse_newer(found);
+    }
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -105,6 +112,18 @@ fn refuse_newer(path: &Path) -> Result<(), VaultError> {
         Err(VaultError::Unavailable { code }) if code == ffi::SQLITE_READONLY_ROLLBACK => Ok(()),
         Err(other) => Err(other),
     }
+}
+
+/// `user_version` as the file's header has it (<https://sqlite.org/fileformat2.html#user_version_number>); `None` for what
+/// cannot be read as one, so that SQLite says what is wrong with it.
+fn version_in_header(path: &Path) -> Option<i64> {
+    let mut header = [0; 64];
+    fs::File::open(path).ok()?.read_exact(&mut header).ok()?;
+    let [.., a, b, c, d] = header;
+    let version = i32::from_be_bytes([a, b, c, d]);
+    header
+        .starts_with(b"SQLite format 3\0")
+        .then_some(i64::from(version))
 }
 
 fn prepare(connection: &Connection) -> Result<(), VaultError> {

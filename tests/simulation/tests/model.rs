@@ -312,9 +312,15 @@ fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
 static VERDICTS: AtomicU32 = AtomicU32::new(0);
 static SLOW_VERDICTS: AtomicU32 = AtomicU32::new(0);
 
+/// 10,000 stories, or as many as the long run asks for.
+fn stories() -> u32 {
+    let asked = std::env::var("STEADFAST_STORIES").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(10_000)
+}
+
 fn config() -> ProptestConfig {
     ProptestConfig {
-        cases: 10_000,
+        cases: stories(),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

@@ -334,6 +334,12 @@ impl Control {
         rows
     }
 
+    /// The tokens of all sessions ever made by a sign-in, gone ones included, so
+    /// that a test can look for them where they must not be.
+    pub fn minted_tokens(&self) -> Vec<String> {
+        self.shared.world().minted_tokens.clone()
+    }
+
     /// Every request so far, in order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.shared.requests.all()

@@ -41,6 +41,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) access_tokens: Vec<AccessToken>,
     pub(crate) sessions: Vec<Session>,
+    /// Every token of a session ever made, for tests that look for leaks.
+    pub(crate) minted_tokens: Vec<String>,
     pub(crate) cache: SessionCache,
     pub(crate) team: Team,
     pub(crate) channels: Vec<Channel>,
@@ -86,6 +88,7 @@ impl Shared {
                 users: vec![User::system_bot(now)],
                 access_tokens: Vec::new(),
                 sessions: Vec::new(),
+                minted_tokens: Vec::new(),
                 cache: SessionCache::default(),
                 team: Team::new(now),
                 channels: vec![

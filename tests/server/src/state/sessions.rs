@@ -272,6 +272,7 @@ impl World {
             written: Instant::now(),
         };
         session.expires_at = now + self.length_ms(&session);
+        self.minted_tokens.push(session.token.clone());
         self.sessions.push(session.clone());
         self.cache.put(&session, now);
         Ok(session)

@@ -1,0 +1,448 @@
+//! A device in this process: the core with a vault of its own behind a network of its own, and a host that does what a good
+//! app does: follows the core, tells the user of each notice once, acknowledges it.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use steadfast::{
+    AccountId, Changes, Config, Error, HostState, Link, NetworkPath, Notice, Reason, Request,
+    Response, Revision, Shows, Snapshot, Standing, Steadfast,
+    keystore::{FileKeyStore, KeyStore},
+};
+use steadfast_faults::{Control, Proxy};
+use steadfast_lab::device::message::Kind;
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{canary::Canary, world::User};
+
+/// How long a case waits for something that has to happen: longer than any interval of the product that a case meets. It is
+/// a net, no measure.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
+
+/// The text on the sign-in page after somebody else ended the session.
+pub const EXPIRED: &str = "Your session has expired. Please log in again.";
+
+/// What a device shows of an account, with its texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The content.
+    Content,
+    /// The cover.
+    Cover,
+    /// The sign-in page, with the text on it.
+    SignIn(Option<&'static str>),
+}
+
+impl Shown {
+    /// The sign-in page that says that the session has expired.
+    pub const EXPIRED: Self = Self::SignIn(Some(EXPIRED));
+
+    /// What a snapshot has the app show.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        match snapshot.shows() {
+            Shows::Content => Self::Content,
+            Shows::Cover(_) => Self::Cover,
+            Shows::SignIn(message) => Self::SignIn(message.map(|message| message.text)),
+            other => unreachable!("the core shows something new: {other:?}"),
+        }
+    }
+}
+
+/// What the host of a device has seen and done.
+#[derive(Default)]
+struct Record {
+    shown: Mutex<Vec<(Instant, AccountId, Shown)>>,
+    told: Mutex<Vec<Notice>>,
+    news: watch::Sender<u64>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Record {
+    fn draw(&self, snapshot: &Snapshot) {
+        let now = Shown::of(snapshot);
+        let mut shown = lock(&self.shown);
+        let before = shown.iter().rev().find(|(_, id, _)| *id == snapshot.id);
+        if before.is_none_or(|(_, _, before)| *before != now) {
+            shown.push((Instant::now(), snapshot.id, now));
+        }
+    }
+
+    async fn follow(self: Arc<Self>, core: Steadfast, canary: Arc<Canary>) {
+        let mut seen = Revision::START;
+        let mut told = HashSet::new();
+        while let Ok(changes) = core.changes(seen).await {
+            canary.note(&format!("{changes:?}"));
+            let Changes {
+                revision,
+                accounts,
+                notices,
+                ..
+            } = changes;
+            seen = revision;
+            accounts.iter().for_each(|snapshot| self.draw(snapshot));
+            for notice in notices {
+                if told.insert(notice.id) {
+                    lock(&self.told).push(notice.clone());
+                }
+                // A notice that cannot be acknowledged now comes again.
+                let _ = core.acknowledge_notice(notice.id).await;
+            }
+            self.news.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+struct Running {
+    core: Steadfast,
+    host: JoinHandle<()>,
+}
+
+/// A device of a case. Cases play its user and its system.
+pub struct Device {
+    /// Which app it runs.
+    pub kind: Kind,
+    /// Its network.
+    pub network: Control,
+    config: Config,
+    key_store: Arc<dyn KeyStore>,
+    running: Option<Running>,
+    record: Arc<Record>,
+    canary: Arc<Canary>,
+    proxy: Proxy,
+}
+
+impl Device {
+    pub(crate) async fn start(
+        kind: Kind,
+        folder: PathBuf,
+        config: Config,
+        key_store: Option<Arc<dyn KeyStore>>,
+        proxy: Proxy,
+        canary: Arc<Canary>,
+    ) -> Self {
+        let key_store = key_store.unwrap_or_else(|| {
+            Arc::new(FileKeyStore::open(folder.join("keys")).expect("a key store"))
+        });
+        let mut device = Self {
+            kind,
+            network: proxy.control(),
+            config,
+            key_store,
+            running: None,
+            record: Arc::default(),
+            canary,
+            proxy,
+        };
+        device.switch_on();
+        if let Some(device_id) = kind.new_device_id() {
+            let set = device.core().set_device_id(Some(device_id)).await;
+            set.expect("the device id taken");
+        }
+        device
+    }
+
+    /// Starts the app, with what an earlier run left behind.
+    ///
+    /// # Panics
+    /// If the core cannot be opened, or runs already.
+    pub fn switch_on(&mut self) {
+        assert!(self.running.is_none(), "the device is on");
+        let core = Steadfast::open(self.config.clone(), Arc::clone(&self.key_store));
+        let core = core.expect("the core opened");
+        core.accounts()
+            .iter()
+            .for_each(|snapshot| self.record.draw(snapshot));
+        let record = Arc::clone(&self.record);
+        let host = tokio::spawn(record.follow(core.clone(), Arc::clone(&self.canary)));
+        self.running = Some(Running { core, host });
+    }
+
+    /// Ends the app in an orderly way.
+    pub async fn switch_off(&mut self) {
+        if let Some(Running { core, host }) = self.running.take() {
+            core.close().await;
+            host.abort();
+        }
+    }
+
+    /// Ends the app and starts it again.
+    pub async fn restart(&mut self) {
+        self.switch_off().await;
+        self.switch_on();
+    }
+
+    /// The host no longer follows the core, as an app that hangs; until the next start.
+    pub async fn stop_listening(&mut self) {
+        if let Some(Running { host, .. }) = &mut self.running {
+            host.abort();
+            let _ = host.await;
+        }
+    }
+
+    /// The core.
+    ///
+    /// # Panics
+    /// If the device is off.
+    pub fn core(&self) -> &Steadfast {
+        &self.running.as_ref().expect("the device is on").core
+    }
+
+    /// The server's address as this device reaches it.
+    pub fn server(&self) -> String {
+        self.proxy.url("https")
+    }
+
+    /// The account of the device.
+    ///
+    /// # Panics
+    /// If it has none, or more than one.
+    pub fn account(&self) -> AccountId {
+        match self.core().accounts().as_slice() {
+            [account] => account.id,
+            accounts => panic!("{} has {} accounts", self.kind.name(), accounts.len()),
+        }
+    }
+
+    /// The account as it stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.core().snapshot(self.account()).expect("an account")
+    }
+
+    /// What the device shows now.
+    pub fn shows(&self) -> Shown {
+        Shown::of(&self.snapshot())
+    }
+
+    /// Everything it has shown of its accounts, in order and each change once.
+    pub fn shown(&self) -> Vec<Shown> {
+        let shown = lock(&self.record.shown);
+        shown.iter().map(|(_, _, shown)| shown.clone()).collect()
+    }
+
+    /// Forgets what it has shown before now, and begins again with what it shows.
+    pub fn forget_shown(&self) {
+        let accounts = self.core().accounts();
+        lock(&self.record.shown).clear();
+        accounts
+            .iter()
+            .for_each(|snapshot| self.record.draw(snapshot));
+    }
+
+    /// Waits until this is the last thing that it has shown, and gives everything that it has.
+    pub async fn until_shown(&self, last: Shown) -> Vec<Shown> {
+        let mut news = self.record.news.subscribe();
+        let waiting = async {
+            loop {
+                news.mark_unchanged();
+                let shown = self.shown();
+                if shown.last() == Some(&last) {
+                    return shown;
+                }
+                news.changed().await.expect("the record");
+            }
+        };
+        self.patiently("what it shows last", waiting).await
+    }
+
+    /// The notices that the user was told of.
+    pub fn told(&self) -> Vec<Notice> {
+        lock(&self.record.told).clone()
+    }
+
+    /// Somebody signs in and sees the content.
+    ///
+    /// # Panics
+    /// If the sign-in fails.
+    pub async fn sign_in(&self, user: &User) -> AccountId {
+        let id = self.core().sign_in(user.types(&self.server())).await;
+        let id = id.expect("signed in");
+        self.until_account(id, "content after the sign-in", |snapshot| {
+            Shown::of(snapshot) == Shown::Content
+        })
+        .await;
+        id
+    }
+
+    /// The same, and the socket is up.
+    pub async fn sign_in_and_connect(&self, user: &User) -> AccountId {
+        let id = self.sign_in(user).await;
+        self.until_account(id, "a live link", |snapshot| snapshot.link == Link::Live)
+            .await;
+        id
+    }
+
+    /// Waits until the device's account is so.
+    pub async fn until(&self, what: &str, fits: impl Fn(&Snapshot) -> bool) -> Snapshot {
+        self.until_account(self.account(), what, fits).await
+    }
+
+    /// Waits until that account is so.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub async fn until_account(
+        &self,
+        id: AccountId,
+        what: &str,
+        fits: impl Fn(&Snapshot) -> bool,
+    ) -> Snapshot {
+        let waiting = async {
+            let mut seen = Revision::START;
+            loop {
+                let changes = self.core().changes(seen).await.expect("changes");
+                let found = changes
+                    .accounts
+                    .into_iter()
+                    .find(|snapshot| snapshot.id == id);
+                if let Some(snapshot) = found.filter(&fits) {
+                    return snapshot;
+                }
+                seen = changes.revision;
+            }
+        };
+        self.patiently(what, waiting).await
+    }
+
+    /// Waits until the device shows this.
+    pub async fn until_shows(&self, wanted: Shown) -> Snapshot {
+        let what = format!("{wanted:?}");
+        self.until(&what, |snapshot| Shown::of(snapshot) == wanted)
+            .await
+    }
+
+    /// Waits until it shows the sign-in page with the text that the session has expired, and answers how long that took.
+    pub async fn until_expired(&self) -> Duration {
+        let started = Instant::now();
+        let snapshot = self.until_shows(Shown::EXPIRED).await;
+        assert_eq!(snapshot.standing, Standing::Ended);
+        assert_eq!(snapshot.reason, Some(Reason::SessionEnded));
+        started.elapsed()
+    }
+
+    /// Waits until the host has told the user of so many notices.
+    pub async fn until_told(&self, count: usize) -> Vec<Notice> {
+        let mut news = self.record.news.subscribe();
+        let waiting = async {
+            loop {
+                news.mark_unchanged();
+                let told = self.told();
+                if told.len() >= count {
+                    return told;
+                }
+                news.changed().await.expect("the record");
+            }
+        };
+        self.patiently("a notice", waiting).await
+    }
+
+    /// Waits until no notice is left to be acknowledged.
+    pub async fn until_acknowledged(&self) {
+        let waiting = async {
+            let mut seen = Revision::START;
+            loop {
+                let changes = self.core().changes(seen).await.expect("changes");
+                if changes.notices.is_empty() {
+                    return;
+                }
+                seen = changes.revision;
+            }
+        };
+        self.patiently("every notice acknowledged", waiting).await;
+    }
+
+    /// Waits for something that has to happen on this device.
+    ///
+    /// # Panics
+    /// If it does not happen.
+    pub async fn patiently<T>(&self, what: &str, waiting: impl Future<Output = T>) -> T {
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(value) => value,
+            Err(_) => panic!(
+                "{} did not come to: {what}. Accounts: {:#?}; shown: {:?}",
+                self.kind.name(),
+                self.core().accounts(),
+                self.shown()
+            ),
+        }
+    }
+
+    /// Brings the app to the front.
+    ///
+    /// # Panics
+    /// If the core refuses.
+    pub async fn open(&self) {
+        self.enter(HostState::Focused).await;
+    }
+
+    /// Takes the focus away; the app goes on running.
+    pub async fn leave(&self) {
+        self.enter(HostState::Running).await;
+    }
+
+    /// The system suspends the app.
+    pub async fn suspend(&self) {
+        self.enter(HostState::Suspended).await;
+    }
+
+    async fn enter(&self, state: HostState) {
+        let entered = self.core().host_state(state).await;
+        entered.unwrap_or_else(|error| panic!("{state:?} on {}: {error}", self.kind.name()));
+    }
+
+    /// Airplane mode: the network is gone, and the system says so.
+    pub fn airplane_on(&self) {
+        self.network.cut();
+        self.say_network(NetworkPath::Down);
+    }
+
+    /// The end of airplane mode.
+    pub fn airplane_off(&self) {
+        self.network.restore();
+        self.say_network(NetworkPath::Up);
+    }
+
+    fn say_network(&self, path: NetworkPath) {
+        if let Some(Running { core, .. }) = &self.running {
+            core.network_changed(path).expect("the network noted");
+        }
+    }
+
+    /// One of the app's own requests for the account.
+    ///
+    /// # Errors
+    /// Those of the core.
+    pub async fn request(&self, request: Request) -> Result<Response, Error> {
+        self.core().request(self.account(), request).await
+    }
+
+    /// Asks the server now.
+    ///
+    /// # Panics
+    /// If the core refuses to ask.
+    pub async fn verify(&self) -> Standing {
+        let verified = self.core().verify(self.account(), PATIENCE).await;
+        verified.expect("asked")
+    }
+
+    /// The id of this device's own session.
+    ///
+    /// # Panics
+    /// If the list does not mark exactly one.
+    pub async fn own_session(&self) -> String {
+        let sessions = self.core().active_sessions(self.account()).await;
+        let sessions = sessions.expect("the list");
+        let own: Vec<_> = sessions.iter().filter(|session| session.current).collect();
+        match own.as_slice() {
+            [own] => own.id.clone(),
+            own => panic!("{} rows of its own", own.len()),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A world of one case: a server over TLS with its users, and the devices that the case starts in it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use steadfast::{Config, Error, SecretText, SignIn, keystore::KeyStore};
+use steadfast_faults::Proxy;
+use steadfast_lab::device::message::{Kind, Password, Setup};
+use steadfast_testserver::{Control, Role, Server};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::{
+    canary::{Canary, Secret},
+    device::{Device, PATIENCE},
+};
+
+/// Longer than a session counts as young by the server's clock.
+const GROWN_UP: Duration = Duration::from_secs(60);
+
+/// A user of the world.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The user name.
+    pub name: &'static str,
+    /// The password, made for this world alone.
+    pub password: Password,
+}
+
+impl User {
+    fn new(name: &'static str) -> Self {
+        let mut random = [0_u8; 12];
+        getrandom::fill(&mut random).expect("randomness of the system");
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            name,
+            password: Password(format!("Pw-{hex}-{name}")),
+        }
+    }
+
+    /// What this user types at a server.
+    pub fn types(&self, server: &str) -> SignIn {
+        SignIn {
+            server: server.to_owned(),
+            login_id: self.name.to_owned(),
+            password: SecretText::new(self.password.0.clone()),
+            mfa_code: None,
+        }
+    }
+}
+
+/// What may be unusual about a device.
+#[derive(Default)]
+pub struct Options {
+    /// Its app covers content on a resume until the server has answered, if the last answer is older than this.
+    pub cover_until_validated_after: Option<Duration>,
+    /// Its network is one in which answers can be replaced, so TLS ends there.
+    pub meddling_network: bool,
+    /// Its key store, in place of files beside the vault.
+    pub key_store: Option<Arc<dyn KeyStore>>,
+}
+
+impl Options {
+    /// An app that shows nothing on a resume before the server has answered.
+    pub fn strict() -> Self {
+        Self {
+            cover_until_validated_after: Some(Duration::ZERO),
+            ..Self::default()
+        }
+    }
+
+    /// A network in which answers can be replaced.
+    pub fn meddling() -> Self {
+        Self {
+            meddling_network: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// A server and everything around it.
+pub struct World {
+    /// The server.
+    pub server: Server,
+    /// An administrator.
+    pub admin: User,
+    /// A user.
+    pub alice: User,
+    /// Another user.
+    pub bob: User,
+    folder: TempDir,
+    canary: Arc<Canary>,
+    devices: AtomicU32,
+}
+
+impl World {
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn start() -> Self {
+        let users = ["sysadmin", "alice", "bob"].map(User::new);
+        let mut builder = Server::builder().tls(true);
+        for user in &users {
+            let role = if user.name == "sysadmin" {
+                Role::Admin
+            } else {
+                Role::User
+            };
+            builder = builder.user(user.name, &user.password.0, role);
+        }
+        let [admin, alice, bob] = users;
+        Self {
+            server: builder.start().await.expect("a server"),
+            admin,
+            alice,
+            bob,
+            folder: tempfile::tempdir().expect("a folder"),
+            canary: Arc::default(),
+            devices: AtomicU32::new(0),
+        }
+    }
+
+    /// The switches of the server.
+    pub fn control(&self) -> &Control {
+        self.server.control()
+    }
+
+    /// A device that is on, its app in front, nobody signed in.
+    pub async fn device(&self, kind: Kind) -> Device {
+        self.device_with(kind, Options::default()).await
+    }
+
+    /// The same with something unusual.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn device_with(&self, kind: Kind, options: Options) -> Device {
+        let folder = self.new_folder(kind);
+        let (proxy, authorities) = self.network(options.meddling_network).await;
+        let mut config = Config::new(folder.join("vault"), kind.describe());
+        config.network.extra_authorities.push(authorities);
+        config.cover_until_validated_after = options.cover_until_validated_after;
+        let canary = Arc::clone(&self.canary);
+        Device::start(kind, folder, config, options.key_store, proxy, canary).await
+    }
+
+    /// The setup of a device that is to be a process of its own, with its network.
+    pub async fn process(&self, kind: Kind, options: Options) -> (Setup, Proxy) {
+        let folder = self.new_folder(kind);
+        let (proxy, authorities) = self.network(options.meddling_network).await;
+        let setup = Setup {
+            kind,
+            log: Some(folder.join("log")),
+            folder,
+            server: proxy.url("https"),
+            authorities: Some(authorities),
+            device_id: kind.new_device_id(),
+            cover_until_validated_after_ms: options
+                .cover_until_validated_after
+                .map(|age| u64::try_from(age.as_millis()).expect("a short time")),
+        };
+        (setup, proxy)
+    }
+
+    fn new_folder(&self, kind: Kind) -> PathBuf {
+        let number = self.devices.fetch_add(1, Ordering::Relaxed);
+        self.folder
+            .path()
+            .join(format!("{number}-{}", kind.name().replace(' ', "-")))
+    }
+
+    async fn network(&self, meddling: bool) -> (Proxy, String) {
+        let authority = self.server.ca_pem().expect("TLS").to_owned();
+        if meddling {
+            let proxy = Proxy::http(self.server.url())
+                .tls()
+                .upstream_ca(authority)
+                .start()
+                .await
+                .expect("a proxy");
+            let authority = proxy.ca_pem().expect("TLS").to_owned();
+            return (proxy, authority);
+        }
+        let port = Url::parse(self.server.url())
+            .ok()
+            .and_then(|url| url.port())
+            .expect("a port");
+        let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let proxy = Proxy::tcp(upstream).start().await.expect("a proxy");
+        (proxy, authority)
+    }
+
+    /// Time passes at the server, so that no session is so young that its end does not count at the first look.
+    pub fn sessions_grow_up(&self) {
+        self.control().clock_advance(GROWN_UP);
+    }
+
+    /// Waits until the server knows so many sessions of a user.
+    ///
+    /// # Panics
+    /// If it does not come to that.
+    pub async fn until_sessions(&self, user: &User, count: usize) {
+        let become_so = async {
+            let mut from = self.control().request_count();
+            while self.control().sessions(user.name).len() != count {
+                let next = self
+                    .control()
+                    .wait_from(from, |record| record.status.is_some());
+                from = next.await.number + 1;
+            }
+        };
+        let became_so = tokio::time::timeout(PATIENCE, become_so).await.is_ok();
+        let sessions = self.control().sessions(user.name);
+        assert!(became_so, "{count} sessions expected: {sessions:?}");
+    }
+
+    /// Keeps the texts of an error for the canary, and gives it back.
+    pub fn expect_error<T: std::fmt::Debug>(&self, result: Result<T, Error>) -> Error {
+        let error = result.expect_err("an error");
+        self.canary.note(&format!("{error} {error:?}"));
+        error
+    }
+
+    /// Looks for secrets everywhere, then takes everything down.
+    pub(crate) async fn finish(self) {
+        let tokens = self.control().minted_tokens();
+        let mut secrets: Vec<Secret> = tokens.iter().map(|token| Secret::token(token)).collect();
+        for user in [&self.admin, &self.alice, &self.bob] {
+            secrets.push(Secret::password(&user.password.0));
+        }
+        self.canary.inspect(&secrets, self.folder.path());
+        self.server.stop().await;
+    }
+}

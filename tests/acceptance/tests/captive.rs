@@ -1,0 +1,114 @@
+//! Something in between answers in the server's place: a captive portal, a proxy that wants a login, a block page. Whatever
+//! it says, nobody is signed out, and the account comes back by itself.
+
+use std::time::Duration;
+
+use steadfast::{Link, Standing};
+use steadfast_acceptance::{Options, Shown, World, cases};
+use steadfast_faults::Answer;
+use steadfast_lab::device::message::Kind;
+
+cases![
+    a_page_with_status_200,
+    a_redirect,
+    a_page_with_status_401,
+    a_401_that_lacks_the_servers_headers,
+    a_proxy_that_wants_a_login,
+    network_authentication_required,
+    a_certificate_of_somebody_else,
+    a_refused_sign_in_is_not_a_wrong_password,
+];
+
+const PAGE: &str =
+    "<!doctype html><title>Welcome to our Wi-Fi</title><p>Please accept our terms.</p>";
+
+async fn stays_signed_in_behind(world: &World, answer: Answer) {
+    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.suspend().await;
+    device.network.answer(answer);
+    device.network.reset();
+    device.open().await;
+    for _ in 0..3 {
+        let asked = device
+            .core()
+            .verify(device.account(), Duration::from_secs(10));
+        let standing = asked.await.expect("asked");
+        assert_ne!(standing, Standing::Ended);
+    }
+    assert!(!matches!(device.shows(), Shown::SignIn(_)));
+    device.network.clear();
+    device.open().await;
+    device.verify().await;
+    device.until_shows(Shown::Content).await;
+    device
+        .until("a live link", |snapshot| snapshot.link == Link::Live)
+        .await;
+    assert!(device.told().is_empty(), "{:?}", device.told());
+}
+
+async fn a_page_with_status_200(world: &World) {
+    stays_signed_in_behind(world, Answer::new(200).html(PAGE)).await;
+}
+
+async fn a_redirect(world: &World) {
+    let redirect = Answer::new(302)
+        .html(PAGE)
+        .header("location", "https://portal.invalid/login");
+    stays_signed_in_behind(world, redirect).await;
+}
+
+async fn a_page_with_status_401(world: &World) {
+    stays_signed_in_behind(world, Answer::new(401).html(PAGE)).await;
+}
+
+async fn a_401_that_lacks_the_servers_headers(world: &World) {
+    let error = Answer::error(401, "api.context.session_expired.app_error");
+    stays_signed_in_behind(world, error).await;
+}
+
+async fn a_proxy_that_wants_a_login(world: &World) {
+    let error = Answer::error(401, "api.context.session_expired.app_error")
+        .mattermost_headers()
+        .header("www-authenticate", "Basic realm=\"proxy\"");
+    stays_signed_in_behind(world, error).await;
+}
+
+async fn network_authentication_required(world: &World) {
+    stays_signed_in_behind(world, Answer::new(511).html(PAGE)).await;
+}
+
+async fn a_certificate_of_somebody_else(world: &World) {
+    let device = world.device_with(Kind::Android, Options::meddling()).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.suspend().await;
+    device
+        .network
+        .present(steadfast_faults::Presented::Stranger)
+        .answer(Answer::error(401, "api.context.session_expired.app_error").mattermost_headers())
+        .reset();
+    device.open().await;
+    let asked = device
+        .core()
+        .verify(device.account(), Duration::from_secs(10));
+    asked.await.expect("asked");
+    assert_eq!(device.shows(), Shown::Content);
+    device.network.clear();
+    device.open().await;
+    device.verify().await;
+    assert_eq!(device.shows(), Shown::Content);
+    assert!(device.told().is_empty());
+}
+
+async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
+    let device = world.device_with(Kind::Desktop, Options::meddling()).await;
+    device.network.answer(Answer::new(401).html(PAGE));
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
+    let error = world.expect_error(refused);
+    assert_ne!(error.code(), "invalid_credentials");
+}

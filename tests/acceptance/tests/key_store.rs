@@ -1,0 +1,97 @@
+//! The key store cannot be read now, or its keys are gone for good. The first is no end of anything.
+
+use std::sync::Arc;
+
+use steadfast::{
+    Reason, Standing,
+    keystore::testing::{Behaviour, Call, ScriptedKeyStore},
+};
+use steadfast_acceptance::{Device, Options, Shown, World, cases};
+use steadfast_lab::device::message::Kind;
+
+cases![
+    unavailable_is_locked_and_nothing_is_written,
+    absent_is_key_lost,
+    a_sign_in_without_a_key_store_sends_no_password,
+];
+
+async fn device_over(world: &World, store: &ScriptedKeyStore) -> Device {
+    let options = Options {
+        key_store: Some(Arc::new(store.clone())),
+        ..Options::default()
+    };
+    world.device_with(Kind::IPhone, options).await
+}
+
+async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
+    let store = ScriptedKeyStore::new();
+    let mut device = device_over(world, &store).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.switch_off().await;
+
+    store.set(Behaviour::Unavailable);
+    let calls = store.calls().len();
+    device.switch_on();
+    device
+        .until("locked", |snapshot| snapshot.standing == Standing::Locked)
+        .await;
+    assert!(!matches!(device.shows(), Shown::SignIn(_)));
+    let written = store.calls()[calls..]
+        .iter()
+        .any(|call| !matches!(call, Call::Load(_)));
+    assert!(!written, "{:?}", &store.calls()[calls..]);
+    assert_eq!(world.control().sessions(world.alice.name).len(), 1);
+
+    store.set(Behaviour::Works);
+    device.suspend().await;
+    device.open().await;
+    device
+        .until("active", |snapshot| snapshot.standing == Standing::Active)
+        .await;
+    assert_eq!(device.verify().await, Standing::Active);
+    assert!(device.told().is_empty());
+}
+
+async fn absent_is_key_lost(world: &World) {
+    let store = ScriptedKeyStore::new();
+    let mut device = device_over(world, &store).await;
+    device.sign_in_and_connect(&world.alice).await;
+    device.switch_off().await;
+
+    store.set(Behaviour::Absent);
+    device.switch_on();
+    let snapshot = device
+        .until("ended", |snapshot| snapshot.standing == Standing::Ended)
+        .await;
+    assert_eq!(snapshot.reason, Some(Reason::KeyLost));
+    assert_eq!(
+        Shown::of(&snapshot),
+        Shown::SignIn(Some(
+            "This device can no longer open your saved session. Please log in again."
+        ))
+    );
+
+    store.set(Behaviour::Works);
+    device.sign_in_and_connect(&world.alice).await;
+    assert_eq!(device.verify().await, Standing::Active);
+}
+
+async fn a_sign_in_without_a_key_store_sends_no_password(world: &World) {
+    let store = ScriptedKeyStore::new();
+    let device = device_over(world, &store).await;
+    store.set(Behaviour::Unavailable);
+    let refused = device
+        .core()
+        .sign_in(world.alice.types(&device.server()))
+        .await;
+    let error = world.expect_error(refused);
+    assert_eq!(error.code(), "key_store_unavailable");
+    let sent = world
+        .control()
+        .requests()
+        .iter()
+        .any(|record| record.path.ends_with("/users/login"));
+    assert!(!sent);
+    assert!(device.core().accounts().is_empty());
+}

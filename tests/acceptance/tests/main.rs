@@ -1,0 +1,53 @@
+//! The acceptance cases, a file per manual test case, and the bad days of a server and a network beside them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests that never ship"
+)]
+
+mod captive;
+mod key_store;
+mod mfa;
+mod mm_t297;
+mod mm_t418;
+mod mm_t938;
+mod mm_t940;
+mod mm_t941;
+mod offline_sign_out;
+mod outage;
+mod replica_lag;
+mod restart;
+mod retry_after;
+mod several_accounts;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("device") {
+        return match steadfast_lab::device::run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    steadfast_acceptance::run(&[
+        ("mm_t297", mm_t297::CASES),
+        ("mm_t418", mm_t418::CASES),
+        ("mm_t938", mm_t938::CASES),
+        ("mm_t940", mm_t940::CASES),
+        ("mm_t941", mm_t941::CASES),
+        ("captive", captive::CASES),
+        ("key_store", key_store::CASES),
+        ("mfa", mfa::CASES),
+        ("offline_sign_out", offline_sign_out::CASES),
+        ("outage", outage::CASES),
+        ("replica_lag", replica_lag::CASES),
+        ("restart", restart::CASES),
+        ("retry_after", retry_after::CASES),
+        ("several_accounts", several_accounts::CASES),
+    ])
+}

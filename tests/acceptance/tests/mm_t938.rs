@@ -1,0 +1,90 @@
+//! MM-T938: revoke one user's sessions.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use steadfast::{Method, Request, UserQuery};
+use steadfast_acceptance::{Device, Shown, World, cases};
+use steadfast_lab::device::message::Kind;
+
+cases![
+    idle_devices_go_to_the_sign_in_page_by_themselves_and_others_stay,
+    a_device_in_use_goes_to_the_sign_in_page_at_once,
+    the_user_can_sign_in_again,
+];
+
+/// An idle device is out within this; the rest is allowance for a busy machine.
+const BY_ITSELF: Duration = Duration::from_secs(30 + 10);
+
+/// What is left when the request has been answered is less than a second look, and an allowance for a busy machine.
+const SECOND_LOOK: Duration = Duration::from_secs(4 + 5);
+
+/// Revokes the user's sessions as an administrator does: finds them in the list of users first.
+async fn revoke(world: &World, name: &str) -> Device {
+    let admin = world.device(Kind::Desktop).await;
+    admin.sign_in_and_connect(&world.admin).await;
+    let query = UserQuery {
+        term: Some(name.to_owned()),
+        ..UserQuery::default()
+    };
+    let users = admin.core().users(admin.account(), query).await;
+    let users = users.expect("the list of users");
+    let user = users.iter().find(|user| user.username == name);
+    let id = &user.expect("the user in the list").id;
+    let ended = admin.core().end_user_sessions(admin.account(), id).await;
+    ended.expect("ended");
+    admin
+}
+
+async fn idle_devices_go_to_the_sign_in_page_by_themselves_and_others_stay(world: &World) {
+    let focused = world.device(Kind::IPhone).await;
+    let running = world.device(Kind::Desktop).await;
+    let of_bob = world.device(Kind::Android).await;
+    for (device, user) in [
+        (&focused, &world.alice),
+        (&running, &world.alice),
+        (&of_bob, &world.bob),
+    ] {
+        device.sign_in_and_connect(user).await;
+    }
+    world.sessions_grow_up();
+    running.leave().await;
+    let admin = revoke(world, world.alice.name).await;
+    let took = join_all([&focused, &running].map(Device::until_expired)).await;
+    assert!(took.iter().all(|took| *took < BY_ITSELF), "{took:?}");
+    for device in [&of_bob, &admin] {
+        device.verify().await;
+        assert_eq!(device.shows(), Shown::Content);
+        assert!(!device.shown().contains(&Shown::Cover));
+        assert!(device.told().is_empty());
+    }
+}
+
+async fn a_device_in_use_goes_to_the_sign_in_page_at_once(world: &World) {
+    let phone = world.device(Kind::Android).await;
+    phone.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    revoke(world, world.alice.name).await;
+    let teams = Request::new(Method::Get, "/api/v4/users/me/teams");
+    let answer = phone.request(teams).await;
+    // The request waits for the verdict that its own answer caused; on a busy machine the raw answer may come first.
+    match answer {
+        Ok(response) => assert_eq!(response.status, 401),
+        Err(error) => assert_eq!(error.code(), "session_ended"),
+    }
+    let took = phone.until_expired().await;
+    assert!(took < SECOND_LOOK, "{took:?}");
+}
+
+async fn the_user_can_sign_in_again(world: &World) {
+    let phone = world.device(Kind::IPhone).await;
+    phone.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    revoke(world, world.alice.name).await;
+    phone.until_expired().await;
+    phone.until_told(1).await;
+    phone.sign_in_and_connect(&world.alice).await;
+    phone.verify().await;
+    assert_eq!(phone.shows(), Shown::Content);
+    assert_eq!(phone.core().accounts().len(), 1);
+}

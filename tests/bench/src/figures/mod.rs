@@ -1,0 +1,41 @@
+//! The figures, a file each.
+
+mod idle;
+mod open;
+mod reconnect;
+mod resume;
+
+use crate::figure::Figure;
+use clap::ValueEnum;
+
+/// Which figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// From resume to the cover and the sign-in page, with the session revoked while the app was suspended.
+    Resume,
+    /// From a revocation to the sign-in page of an idle user.
+    Idle,
+    /// From the return of the network to a live socket.
+    Reconnect,
+    /// From the start of the app to its accounts.
+    Open,
+}
+
+impl Name {
+    /// Every figure, in the order in which they are taken.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Reconnect, Self::Resume, Self::Idle];
+
+    /// Takes the figure, with its own number of runs unless another is asked for.
+    ///
+    /// # Panics
+    /// If it cannot be taken.
+    pub async fn take(self, runs: Option<u32>) -> Figure {
+        let runs_or = |usual: usize| runs.map_or(usual, |runs| runs as usize);
+        match self {
+            Self::Resume => resume::take(runs_or(9)).await,
+            Self::Idle => idle::take(runs_or(100)).await,
+            Self::Reconnect => reconnect::take(runs_or(30)).await,
+            Self::Open => open::take(runs_or(100)).await,
+        }
+    }
+}
