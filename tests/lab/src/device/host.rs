@@ -195,6 +195,7 @@ impl Host {
                     login_id,
                     password: SecretText::new(password.0),
                     mfa_code: mfa_code.map(SecretText::new),
+                    ldap_only: false,
                 })
                 .await?;
                 self.draw();
