@@ -52,6 +52,7 @@ impl User {
             login_id: self.name.to_owned(),
             password: SecretText::new(self.password.0.clone()),
             mfa_code: None,
+            ldap_only: false,
         }
     }
 }
