@@ -1,5 +1,5 @@
-//! An embedded server that answers as Mattermost 11.6 does, surprises
-//! included: for tests that want to see a client's sessions live and die on a
+//! An embedded server that answers as Mattermost 11.6 does, or 5.37 of the
+//! classic apps' time, surprises included: for tests that want to see a client's sessions live and die on a
 //! real wire without a real installation.
 //!
 //! ```no_run
@@ -29,7 +29,7 @@
 //! the clear: nothing but tests may use this.
 //!
 //! `src/state/` is what the server knows, `src/api/` what it answers over
-//! HTTP, `src/websocket/` its sockets, `src/control/` the switches that tests
+//! HTTP, `src/websocket/` its sockets, `src/push/` what it tells devices, `src/control/` the switches that tests
 //! turn, in process and over HTTP.
 #![allow(
     clippy::unwrap_used,
@@ -40,6 +40,7 @@
 
 mod api;
 mod control;
+mod push;
 mod server;
 mod state;
 mod stream;
@@ -47,6 +48,7 @@ mod tls;
 mod websocket;
 
 pub use control::{Control, SessionInfo, SocketInfo};
+pub use push::proxy::{PushAnswer, PushRecord};
 pub use server::{Builder, Server};
 pub use state::requests::RequestRecord;
 pub use state::sessions::Session;

@@ -1,12 +1,13 @@
 //! Starting, serving, restarting and stopping.
 
 use crate::control::{self, Control};
+use crate::push::proxy::PushProxy;
 use crate::state::settings::{Flavour, Settings};
 use crate::state::users::{Role, User};
 use crate::state::{Life, Shared};
 use crate::stream::ClientStream;
 use crate::tls::Tls;
-use crate::{api, websocket};
+use crate::{api, push, websocket};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -85,7 +86,14 @@ impl Builder {
         let scheme = if self.tls { "https" } else { "http" };
         let url = format!("{scheme}://{}", place.address);
         let control_url = format!("http://{}", control_listener.local_addr()?);
-        let shared = Arc::new(Shared::new(self.flavour, self.settings, url.clone()));
+        let push_listener = loopback_listener(0)?;
+        let push_proxy = Arc::new(PushProxy::new(push_listener.local_addr()?));
+        let shared = Arc::new(Shared::new(
+            self.flavour,
+            self.settings,
+            url.clone(),
+            push_proxy.clone(),
+        ));
         {
             let now = shared.now();
             let mut world = shared.world();
@@ -106,6 +114,14 @@ impl Builder {
             task(),
         ));
         tokio::spawn(websocket::sweep(shared.clone(), task()));
+        tokio::spawn(push::proxy::serve(
+            push_proxy,
+            push_listener,
+            shared.life.subscribe(),
+            task(),
+        ));
+        tokio::spawn(push::expiry::schedule(shared.clone(), task()));
+        tokio::spawn(push::send_wipes(shared.clone(), task()));
         Ok(Server {
             control: Control::new(shared.clone()),
             shared,
@@ -139,6 +155,11 @@ impl Server {
     /// Where the switches are, over HTTP.
     pub fn control_url(&self) -> &str {
         &self.control_url
+    }
+
+    /// Where the stand-in for the push proxy is.
+    pub fn push_proxy_url(&self) -> String {
+        self.shared.push_proxy.url()
     }
 
     /// The certificate authority in PEM; `None` without TLS.

@@ -93,7 +93,7 @@ pub(crate) async fn set_active(call: &mut Call, active: bool) -> Result<Answer, 
 }
 
 async fn named_token(call: &Call) -> Result<AccessToken, ApiError> {
-    let id = call.text("token_id");
+    let id = call.map_text("token_id");
     if id.is_empty() {
         return Err(ApiError::invalid_body_param("token_id"));
     }

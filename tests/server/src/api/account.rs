@@ -29,8 +29,9 @@ pub(crate) async fn patch(call: &mut Call) -> Result<Answer, ApiError> {
         }
     }
     user.update_at = now;
-    let answer = user.json(view(call, user));
-    let profile = user.json(crate::state::users::View::Administrator);
+    let flavour = shared.flavour;
+    let answer = user.json(view(call, user), flavour);
+    let profile = user.json(crate::state::users::View::Administrator, flavour);
     world.publish_user_updated(&user_id, profile, now, healthy);
     Ok(Answer::json_line(&answer))
 }
@@ -56,7 +57,7 @@ pub(crate) async fn set_active(call: &mut Call) -> Result<Answer, ApiError> {
 pub(crate) async fn set_password(call: &mut Call) -> Result<Answer, ApiError> {
     let user_id = call.user_id_in_charge_of()?;
     let own = user_id == call.session().user_id;
-    let new = call.text("new_password");
+    let new = call.map_text("new_password");
     if new.is_empty() {
         return Err(ApiError::invalid_body_param("new_password"));
     }
@@ -64,7 +65,7 @@ pub(crate) async fn set_password(call: &mut Call) -> Result<Answer, ApiError> {
     let shared = call.shared.clone();
     let mut world = shared.world();
     let user = world.user(&user_id).ok_or_else(ApiError::user_not_found)?;
-    if own && user.password != call.text("current_password") {
+    if own && user.password != call.map_text("current_password") {
         return Err(ApiError::new(
             400,
             "api.user.update_password.incorrect.app_error",
@@ -73,7 +74,8 @@ pub(crate) async fn set_password(call: &mut Call) -> Result<Answer, ApiError> {
         ));
     }
     world.set_password(&user_id, &new, shared.now());
-    if world.settings.terminate_sessions_on_password_change {
+    // 5.37 has no such setting: every session survives.
+    if world.settings.terminate_sessions_on_password_change && !world.flavour.is_classic() {
         if own {
             let kept = call.session().id.clone();
             world.revoke_others_of(&user_id, &kept);
@@ -110,7 +112,12 @@ pub(crate) async fn set_mfa(call: &mut Call) -> Result<Answer, ApiError> {
     let user = world
         .user_mut(&user_id)
         .ok_or_else(ApiError::user_not_found)?;
-    if activate && user.second_factor.accept(&call.text("code"), now).is_err() {
+    if activate
+        && user
+            .second_factor
+            .accept(&call.text("code"), now, shared.flavour)
+            .is_err()
+    {
         return Err(ApiError::new(
             401,
             "mfa.activate.bad_token.app_error",

@@ -22,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: Option<&'static str>,
     pub(crate) body: Vec<u8>,
+    /// The handler named no type, so Go guessed it and wrote it last.
+    pub(crate) guessed: bool,
 }
 
 impl Answer {
@@ -39,6 +41,7 @@ impl Answer {
             status,
             content_type: Some("application/json"),
             body: to_json(value),
+            guessed: false,
         }
     }
 
@@ -60,6 +63,7 @@ impl Answer {
             status,
             content_type: Some("application/json"),
             body: Vec::new(),
+            guessed: false,
         }
     }
 
@@ -68,7 +72,15 @@ impl Answer {
             status,
             content_type: Some(content_type),
             body: body.into(),
+            guessed: false,
         }
+    }
+
+    /// The same answer with a type that was left to be guessed.
+    pub(crate) fn with_guessed_type(mut self) -> Self {
+        self.content_type = Some("text/plain; charset=utf-8");
+        self.guessed = true;
+        self
     }
 
     /// The answer to a conditional request that changes nothing.
@@ -77,6 +89,7 @@ impl Answer {
             status: 304,
             content_type: None,
             body: Vec::new(),
+            guessed: false,
         }
     }
 }
@@ -115,14 +128,23 @@ impl Headers {
         stripped: &[String],
         closing: bool,
     ) -> Response<Body> {
-        if let Some(content_type) = answer.content_type {
+        let guessed = answer.content_type.filter(|_| answer.guessed);
+        if let Some(content_type) = answer.content_type.filter(|_| !answer.guessed) {
             self.add("Content-Type", content_type);
         }
+        // A file is served with its length among the other headers.
+        let measured = self
+            .entries
+            .iter()
+            .any(|(name, _)| name == "Content-Length");
         self.entries.sort_by(|left, right| left.0.cmp(&right.0));
         self.add("Date", date);
         let chunked = answer.body.len() > BUFFERED;
-        if !chunked && answer.status != 304 {
+        if !chunked && answer.status != 304 && !measured {
             self.add("Content-Length", answer.body.len().to_string());
+        }
+        if let Some(content_type) = guessed {
+            self.add("Content-Type", content_type);
         }
         if closing {
             self.add("Connection", "close");

@@ -72,7 +72,9 @@ pub(crate) async fn authenticate(call: &mut Call, access: Access) -> Result<(), 
             }
             Lookup::Found(session) => {
                 if place == Place::Cookie && !passes_csrf(call, session.prop("csrf")) {
-                    call.clear_session_cookie();
+                    if !call.shared.flavour.is_classic() {
+                        call.clear_session_cookie();
+                    }
                     return Err(ApiError::session_expired());
                 }
                 call.session = Some(*session);

@@ -82,6 +82,16 @@ impl Call {
         }
     }
 
+    /// A string of a body that is decoded as a map of strings: on 5.37 one
+    /// value of another type empties the whole map.
+    pub(crate) fn map_text(&self, key: &str) -> String {
+        let spoilt = |value: &Value| !value.is_string() && !value.is_null();
+        if self.shared.flavour.is_classic() && self.object().values().any(spoilt) {
+            return String::new();
+        }
+        self.text(key)
+    }
+
     /// A string of the body; one of another type reads as empty.
     pub(crate) fn text(&self, key: &str) -> String {
         self.object()

@@ -5,10 +5,9 @@
 
 use super::answer::Answer;
 use super::call::Call;
+use super::error::ApiError;
 use crate::state::settings::Settings;
 use serde_json::{Map, Value};
-
-const SIGNING_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZieJGeUuZUK9AQPnPRkTH6gSH5O6IXLVlOHHA3J+7Fxi98mpBcNBvsdKsiffCR2yjl9i+yYjCjAt6HqRxJkoBw==";
 
 /// Known to everybody, whatever the settings here.
 const LIMITED: &[(&str, &str)] = &[
@@ -21,7 +20,6 @@ const LIMITED: &[(&str, &str)] = &[
     ("AndroidMinVersion", ""),
     ("AppDownloadLink", "https://mattermost.com/pl/download-apps"),
     ("AppsPluginEnabled", "false"),
-    ("AsymmetricSigningPublicKey", SIGNING_KEY),
     ("AvailableLocales", ""),
     ("BuildDate", "unknown"),
     ("BuildEnterpriseReady", "false"),
@@ -94,7 +92,6 @@ const LIMITED: &[(&str, &str)] = &[
         "TermsOfServiceLink",
         "https://mattermost.com/pl/terms-of-use/",
     ),
-    ("Version", "11.6.0"),
     ("WebsocketPort", "80"),
     ("WebsocketSecurePort", "443"),
 ];
@@ -187,9 +184,38 @@ const FULL: &[(&str, &str)] = &[
     ("YoutubeReferrerPolicy", "false"),
 ];
 
+/// Beginnings of keys that 5.37 does not have.
+const NEWER: &[&str] = &[
+    "ActiveSearchBackend",
+    "CollapsedThreads",
+    "EnableClientMetrics",
+    "EnableGuestMagicLink",
+    "FeatureFlagMobileSSO",
+    "MobileEnableBiometrics",
+    "MobileEphemeralMode",
+    "MobileJailbreak",
+    "MobilePrevent",
+    "PersistentNotification",
+    "PostAcknowledgements",
+    "PostPriority",
+    "ScheduledPosts",
+    "ThreadAutoFollow",
+    "UseAnonymousURLs",
+    "WranglerAllowed",
+];
+
 /// `GET /config/client`.
-pub(crate) fn client_config(call: &mut Call) -> Answer {
+pub(crate) fn client_config(call: &mut Call) -> Result<Answer, ApiError> {
     let shared = call.shared.clone();
+    let classic = shared.flavour.is_classic();
+    if classic && call.query("format") != "old" {
+        return Err(ApiError::new(
+            501,
+            "api.config.client.old_format.app_error",
+            "New format for the client configuration is not supported yet. \
+             Please specify format=old in the query string.",
+        ));
+    }
     let settings = shared.world().settings.clone();
     let mut keys: Vec<(String, String)> = LIMITED
         .iter()
@@ -197,17 +223,29 @@ pub(crate) fn client_config(call: &mut Call) -> Answer {
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
     keys.push(("DiagnosticId".into(), shared.diagnostic_id.clone()));
-    keys.push(("SiteURL".into(), site_url(&settings, &shared.base_url)));
+    let signing_key = shared.signing_key.public.clone();
+    keys.push(("AsymmetricSigningPublicKey".into(), signing_key));
+    if !classic || call.session.is_some() {
+        keys.push(("SiteURL".into(), site_url(&settings, &shared.base_url)));
+    }
     keys.extend(limited(&settings));
     if call.session.is_some() {
         keys.extend(full(&settings));
+        if classic {
+            let reliable = settings.enable_reliable_websockets.to_string();
+            keys.push(("EnableReliableWebSockets".into(), reliable));
+        }
     }
+    if classic {
+        keys.retain(|(key, _)| !NEWER.iter().any(|newer| key.starts_with(newer)));
+    }
+    keys.push(("Version".into(), shared.flavour.version().into()));
     keys.sort();
     let body: Map<String, Value> = keys
         .into_iter()
         .map(|(key, value)| (key, Value::String(value)))
         .collect();
-    Answer::json_line(&Value::Object(body))
+    Ok(Answer::json_line(&Value::Object(body)))
 }
 
 fn site_url(settings: &Settings, base_url: &str) -> String {

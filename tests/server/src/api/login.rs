@@ -12,7 +12,7 @@ const INVALID_MFA: &str = "Invalid MFA token.";
 
 /// `POST /users/login`.
 pub(crate) async fn login(call: &mut Call) -> Result<Answer, ApiError> {
-    let password = call.text("password");
+    let password = call.map_text("password");
     if password.is_empty() {
         return Err(ApiError::new(
             400,
@@ -28,15 +28,15 @@ pub(crate) async fn login(call: &mut Call) -> Result<Answer, ApiError> {
     let mut world = shared.world();
     let user_id = find_user(call, &world).ok_or_else(|| masked(&world))?;
     check(call, &mut world, &user_id, &password, now)?;
-    let props = session_props(call.header("user-agent"));
+    let props = session_props(call.header("user-agent"), shared.flavour);
     let session = world
-        .create_session(&user_id, &call.text("device_id"), props, now)
+        .create_session(&user_id, &call.map_text("device_id"), props, now)
         .map_err(|_| masked(&world))?;
     let user = world
         .user_mut(&user_id)
         .ok_or_else(ApiError::user_not_found)?;
     // The account was read before the success reset the counter.
-    let body = user.json(View::Own);
+    let body = user.json(View::Own, shared.flavour);
     user.failed_attempts = 0;
     drop(world);
     call.answer_headers.add("Token", session.token.clone());
@@ -47,11 +47,11 @@ pub(crate) async fn login(call: &mut Call) -> Result<Answer, ApiError> {
 }
 
 fn find_user(call: &Call, world: &World) -> Option<String> {
-    let id = call.text("id");
+    let id = call.map_text("id");
     if !id.is_empty() {
         return world.user(&id).map(|user| user.id.clone());
     }
-    let login_id = call.text("login_id").trim().to_lowercase();
+    let login_id = call.map_text("login_id").trim().to_lowercase();
     let matches = |user: &&User| {
         (world.settings.enable_sign_in_with_username && user.username == login_id)
             || (world.settings.enable_sign_in_with_email && user.email == login_id)
@@ -66,6 +66,7 @@ fn check(
     password: &str,
     now: i64,
 ) -> Result<(), ApiError> {
+    let flavour = world.flavour;
     let allowed = world.settings.maximum_login_attempts;
     let second_factors = world.settings.enable_multifactor_authentication;
     let wrong_password = masked(world);
@@ -100,9 +101,9 @@ fn check(
         return Err(wrong_password);
     }
     if second_factors && user.second_factor.active {
-        let code = call.text("token");
+        let code = call.map_text("token");
         let code = code.trim();
-        if let Err(error) = user.second_factor.accept(code, now) {
+        if let Err(error) = user.second_factor.accept(code, now, flavour) {
             if !code.is_empty() {
                 user.failed_attempts += 1;
             }
@@ -154,6 +155,16 @@ pub(crate) async fn logout(call: &mut Call) -> Result<Answer, ApiError> {
         let _ = shared.reach_database(1).await;
     }
     Ok(Answer::ok())
+}
+
+/// `POST /users/mfa` of old servers: whether a code will be asked for.
+pub(crate) fn check_mfa(call: &mut Call) -> Answer {
+    let world = call.shared.world();
+    let active = find_user(call, &world)
+        .and_then(|id| world.user(&id))
+        .is_some_and(|user| user.second_factor.active);
+    let required = world.settings.enable_multifactor_authentication && active;
+    Answer::json(&serde_json::json!({"mfa_required": required}))
 }
 
 /// `POST /users/login/sso/code-exchange`: withdrawn.

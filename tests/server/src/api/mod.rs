@@ -23,6 +23,7 @@ use crate::state::Shared;
 use crate::state::clock::http_date;
 use crate::state::ids::new_id;
 use crate::state::requests::RequestRecord;
+use crate::state::settings::Flavour;
 use crate::websocket;
 use answer::{Answer, Body, Headers};
 use bytes::Bytes;
@@ -82,7 +83,7 @@ async fn answer(
         .uri()
         .path_and_query()
         .map_or(0, |uri| uri.as_str().len());
-    if length > shared.world().settings.maximum_url_length {
+    if length > shared.world().settings.maximum_url_length && !shared.flavour.is_classic() {
         let mut headers = Headers::default();
         headers.add("Vary", "Accept-Encoding");
         let error = ApiError::new(
@@ -94,14 +95,13 @@ async fn answer(
         return respond(shared, headers, Answer::json_with_status(414, &body), false);
     }
     let matched = match path.strip_prefix(API) {
-        Some(rest) => match route::find(request.method().as_str(), rest) {
+        Some(rest) => match route::find(request.method().as_str(), rest, shared.flavour) {
             Some((endpoint, parameters)) => Some((
                 endpoint,
                 parameters.into_iter().map(str::to_owned).collect(),
             )),
             None => {
-                let body = ApiError::no_such_route(&path);
-                let answer = Answer::json_with_status(404, &body);
+                let answer = outside::no_such_route(&path, shared.flavour);
                 return respond(shared, Headers::default(), answer, false);
             }
         },
@@ -109,7 +109,9 @@ async fn answer(
     };
     let Some((endpoint, parameters)) = matched else {
         let headers = common_headers(shared, &request_id);
-        let (headers, answer) = outside::answer(&request, &path, headers, &language, &request_id);
+        let flavour = shared.flavour;
+        let (headers, answer) =
+            outside::answer(&request, &path, headers, &language, &request_id, flavour);
         return respond(shared, headers, answer, false);
     };
 
@@ -150,7 +152,10 @@ async fn answer(
         }
     }
     let limit = call.shared.world().settings.maximum_body_bytes;
-    let body = read_body(body, limit).await;
+    let body = match shared.flavour {
+        Flavour::V11 => read_body(body, limit, KEPT_BODY).await,
+        Flavour::V5 => read_body(body, usize::MAX, usize::MAX).await,
+    };
     if let Err(error) = authentication::authenticate(&mut call, access).await {
         return respond_with_error(call, &error, &language);
     }
@@ -180,6 +185,7 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
         E::Login => login::login(call).await,
         E::LoginType => Ok(Answer::empty(404)),
         E::LoginCodeExchange => login::code_exchange(call),
+        E::CheckMfa => Ok(login::check_mfa(call)),
         E::Logout => login::logout(call).await,
         E::Sessions => sessions::list(call).await,
         E::RevokeSession => sessions::revoke(call).await,
@@ -205,7 +211,7 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
         E::DisableAccessToken => access_tokens::set_active(call, false).await,
         E::EnableAccessToken => access_tokens::set_active(call, true).await,
         E::Ping => system::ping(call).await,
-        E::ClientConfig => Ok(client_config::client_config(call)),
+        E::ClientConfig => client_config::client_config(call),
         E::ClientLicense => system::client_license(call),
         E::OwnTeams => teams::own(call).await,
         E::Team => teams::by_id(call).await,
@@ -236,8 +242,13 @@ fn upgrade(
         Ok(response) => response,
         Err(refusal) => {
             let mut call = call;
+            let status = if shared.flavour.is_classic() {
+                500
+            } else {
+                400
+            };
             let error = ApiError::new(
-                400,
+                status,
                 "api.web_socket.connect.upgrade.app_error",
                 format!("URL Blocked because of CORS. Url: {}", refusal.origin),
             );
@@ -245,6 +256,9 @@ fn upgrade(
             let text = format!("{}\n{}", refusal.reason, body);
             let mut headers = std::mem::take(&mut call.answer_headers);
             headers.add("Sec-Websocket-Version", "13");
+            if shared.flavour.is_classic() {
+                headers.add("X-Content-Type-Options", "nosniff");
+            }
             let answer = Answer::text(refusal.status, "text/plain; charset=utf-8", text);
             respond(&call.shared, headers, answer, false)
         }
@@ -258,7 +272,12 @@ fn respond_with_error(mut call: Call, error: &ApiError, language: &str) -> Respo
     respond(&call.shared, headers, answer, error.status == 413)
 }
 
-fn respond(shared: &Shared, headers: Headers, answer: Answer, closing: bool) -> Response<Body> {
+fn respond(shared: &Shared, headers: Headers, mut answer: Answer, closing: bool) -> Response<Body> {
+    let is_json = answer.content_type == Some("application/json");
+    if shared.flavour.is_classic() && is_json && answer.body.last() == Some(&b'\n') {
+        // 5.37 marshals where later generations encode.
+        answer.body.pop();
+    }
     let stripped = shared.world().stripped_headers.clone();
     headers.respond(answer, http_date(shared.now()), &stripped, closing)
 }
@@ -266,22 +285,25 @@ fn respond(shared: &Shared, headers: Headers, answer: Answer, closing: bool) -> 
 /// What every handled answer carries.
 fn common_headers(shared: &Shared, request_id: &str) -> Headers {
     let mut headers = Headers::default();
-    headers.add("Permissions-Policy", "");
-    headers.add("Referrer-Policy", "no-referrer");
-    headers.add("X-Content-Type-Options", "nosniff");
+    if !shared.flavour.is_classic() {
+        headers.add("Permissions-Policy", "");
+        headers.add("Referrer-Policy", "no-referrer");
+        headers.add("X-Content-Type-Options", "nosniff");
+    }
     headers.add("X-Request-Id", request_id);
     headers.add("X-Version-Id", shared.version_id.clone());
     headers
 }
 
-/// Reads a body to its end; `None` when it is larger than the limit.
-async fn read_body(mut body: Incoming, limit: usize) -> Option<Vec<u8>> {
+/// Reads a body to its end; `None` when it is larger than the limit. One that
+/// is larger than `kept_most` reads as empty.
+async fn read_body(mut body: Incoming, limit: usize, kept_most: usize) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     let mut length = 0_usize;
     while let Some(Ok(frame)) = body.frame().await {
         let data: Bytes = frame.into_data().unwrap_or_default();
         length += data.len();
-        if length <= KEPT_BODY {
+        if length <= kept_most {
             kept.extend_from_slice(&data);
         } else {
             kept.clear();

@@ -3,9 +3,13 @@
 
 use super::answer::{Answer, Headers};
 use super::error::ApiError;
+use crate::state::clock::http_date;
+use crate::state::settings::Flavour;
 use http::Request;
 use hyper::body::Incoming;
 
+/// When the page was written, for the generation that serves it as a file.
+const PAGE_WRITTEN_MS: i64 = 1_626_000_000_000;
 const PAGE: &str = "<!doctype html><html><head><title>Mattermost</title></head></html>\n";
 
 /// The clean form of a path that is not; the router redirects there.
@@ -37,21 +41,39 @@ pub(crate) fn answer(
     mut headers: Headers,
     language: &str,
     request_id: &str,
+    flavour: Flavour,
 ) -> (Headers, Answer) {
-    if let Some(answer) = sso(request, path, &mut headers, language, request_id) {
+    if let Some(answer) = sso(request, path, &mut headers, language, request_id, flavour) {
         return (headers, answer);
     }
-    headers.add(
-        "Content-Security-Policy",
-        "frame-ancestors 'self' ; script-src 'self' 'unsafe-eval' 'unsafe-inline'",
-    );
+    let policy = match flavour {
+        Flavour::V11 => "frame-ancestors 'self' ; script-src 'self' 'unsafe-eval' 'unsafe-inline'",
+        Flavour::V5 => {
+            "frame-ancestors 'self'; script-src 'self' cdn.rudderlabs.com 'unsafe-eval' 'unsafe-inline'"
+        }
+    };
+    headers.add("Content-Security-Policy", policy);
     headers.add("X-Frame-Options", "SAMEORIGIN");
     if path.starts_with("/api/") {
-        let body = ApiError::no_such_route(path);
-        return (headers, Answer::json_with_status(404, &body));
+        return (headers, no_such_route(path, flavour));
     }
     headers.add("Cache-Control", "no-cache, max-age=31556926, public");
-    (headers, Answer::text(200, "text/html", PAGE))
+    if !flavour.is_classic() {
+        return (headers, Answer::text(200, "text/html", PAGE));
+    }
+    headers.add("Accept-Ranges", "bytes");
+    headers.add("Content-Length", PAGE.len().to_string());
+    headers.add("Last-Modified", http_date(PAGE_WRITTEN_MS));
+    (headers, Answer::text(200, "text/html; charset=utf-8", PAGE))
+}
+
+/// The router's 404: JSON that 5.37 does not call so.
+pub(super) fn no_such_route(path: &str, flavour: Flavour) -> Answer {
+    let answer = Answer::json_with_status(404, &ApiError::no_such_route(path));
+    match flavour {
+        Flavour::V11 => answer,
+        Flavour::V5 => answer.with_guessed_type(),
+    }
 }
 
 /// The start of a single sign-on on a server that has none set up, and an
@@ -62,6 +84,7 @@ fn sso(
     headers: &mut Headers,
     language: &str,
     request_id: &str,
+    flavour: Flavour,
 ) -> Option<Answer> {
     let mut handled = |get: bool| {
         headers.add("Vary", "Accept-Encoding");
@@ -85,6 +108,15 @@ fn sso(
             "/error?message=SAML+2.0+is+not+configured+or+supported+on+this+server.&s=none",
         );
         return Some(Answer::empty(302));
+    }
+    if path.starts_with("/hooks/") && flavour.is_classic() {
+        let error = ApiError::new(
+            400,
+            "web.incoming_webhook.invalid.app_error",
+            "Invalid webhook.",
+        );
+        let body = error.json(Some(request_id), language);
+        return Some(Answer::json_with_status(400, &body));
     }
     if let Some(id) = path.strip_prefix("/hooks/") {
         handled(false);

@@ -6,6 +6,9 @@ use super::call::Call;
 use super::error::ApiError;
 use serde_json::{Map, Value, json};
 
+/// Longest message of a post, in characters.
+const MAXIMUM_MESSAGE: usize = 16_383;
+
 /// `POST /posts`.
 pub(crate) async fn create(call: &mut Call) -> Result<Answer, ApiError> {
     let body = call.object();
@@ -17,6 +20,13 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, ApiError> {
     let channel_id = call.text("channel_id");
     let message = call.text("message");
     let pending = call.text("pending_post_id");
+    if message.chars().count() > MAXIMUM_MESSAGE {
+        return Err(ApiError::new(
+            400,
+            "model.post.is_valid.msg.app_error",
+            "Invalid message.",
+        ));
+    }
     let shared = call.shared.clone();
     let (now, healthy) = (shared.now(), shared.database_is_healthy());
     let (post, extended) = {
@@ -39,7 +49,7 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, ApiError> {
     if extended {
         call.set_all_cookies(&session);
     }
-    Ok(Answer::json_line(&post.json()).with_status(201))
+    Ok(Answer::json_line(&post.json(call.shared.flavour)).with_status(201))
 }
 
 /// `POST /channels/members/{user_id}/view`.
@@ -82,7 +92,7 @@ pub(crate) async fn by_id(call: &mut Call) -> Result<Answer, ApiError> {
         .find(|post| post.id == call.parameters[0]);
     let post = post
         .ok_or_else(|| ApiError::new(404, "app.post.get.app_error", "Unable to get the post."))?;
-    Ok(Answer::json_line(&post.json()))
+    Ok(Answer::json_line(&post.json(call.shared.flavour)))
 }
 
 /// `GET /channels/{channel_id}/posts`, newest first.
@@ -106,7 +116,7 @@ pub(crate) async fn of_channel(call: &mut Call) -> Result<Answer, ApiError> {
     let order: Vec<&str> = shown.iter().map(|post| post.id.as_str()).collect();
     let posts: Map<String, Value> = shown
         .iter()
-        .map(|post| (post.id.clone(), post.json()))
+        .map(|post| (post.id.clone(), post.json(call.shared.flavour)))
         .collect();
     Ok(Answer::json_line(&json!({
         "order": order, "posts": posts, "next_post_id": "", "prev_post_id": "",
@@ -117,8 +127,13 @@ pub(crate) async fn of_channel(call: &mut Call) -> Result<Answer, ApiError> {
 /// Whether the caller is in a channel is read from the database; when that
 /// fails the answer is that of somebody who is not.
 async fn need_membership(call: &Call) -> Result<(), ApiError> {
+    let reads = if call.shared.flavour.is_classic() {
+        3
+    } else {
+        2
+    };
     call.shared
-        .reach_database(2)
+        .reach_database(reads)
         .await
         .map_err(|_| ApiError::permissions())
 }

@@ -2,6 +2,8 @@
 //! endpoint demands. Anything else, a trailing slash or a HEAD included, is
 //! the router's 404.
 
+use crate::state::settings::Flavour;
+
 /// What an endpoint demands of the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -22,7 +24,7 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    Login, LoginType, LoginCodeExchange, Logout,
+    Login, CheckMfa, LoginType, LoginCodeExchange, Logout,
     Sessions, RevokeSession, RevokeAllSessions, RevokeEveryone, AttachDevice,
     Users, SearchUsers, UsersByIds, User, UserByName, UserByEmail, PatchUser, SetActive,
     SetPassword, GenerateMfaSecret, SetMfa, GetStatus, SetStatus,
@@ -36,14 +38,18 @@ endpoints! {
 pub(crate) type Matched<'a> = (Endpoint, Vec<&'a str>);
 
 /// Finds the endpoint of a path below `/api/v4/`.
-pub(crate) fn find<'a>(method: &str, path: &'a str) -> Option<Matched<'a>> {
+pub(crate) fn find<'a>(method: &str, path: &'a str, flavour: Flavour) -> Option<Matched<'a>> {
     use Endpoint as E;
+    let classic = flavour.is_classic();
     let segments: Vec<&str> = path.split('/').collect();
     let (endpoint, parameters) = match (method, segments.as_slice()) {
         ("GET", ["websocket"] | ["websocket", ""]) => (E::WebSocket, vec![]),
         ("POST", ["users", "login"]) => (E::Login, vec![]),
-        ("POST", ["users", "login", "type"]) => (E::LoginType, vec![]),
-        ("POST", ["users", "login", "sso", "code-exchange"]) => (E::LoginCodeExchange, vec![]),
+        ("POST", ["users", "mfa"]) if classic => (E::CheckMfa, vec![]),
+        ("POST", ["users", "login", "type"]) if !classic => (E::LoginType, vec![]),
+        ("POST", ["users", "login", "sso", "code-exchange"]) if !classic => {
+            (E::LoginCodeExchange, vec![])
+        }
         ("POST", ["users", "logout"]) => (E::Logout, vec![]),
         ("POST", ["users", "sessions", "revoke", "all"]) => (E::RevokeEveryone, vec![]),
         ("PUT", ["users", "sessions", "device"]) => (E::AttachDevice, vec![]),
@@ -98,6 +104,7 @@ pub(crate) fn access(endpoint: Endpoint, own_account: bool) -> Access {
     use Endpoint as E;
     match endpoint {
         E::Login
+        | E::CheckMfa
         | E::LoginType
         | E::LoginCodeExchange
         | E::Logout
@@ -117,11 +124,14 @@ mod tests {
 
     #[test]
     fn routes_are_exact() {
+        let find = |method, path| super::find(method, path, Flavour::V11);
         assert_eq!(find("GET", "users/me"), Some((Endpoint::User, vec!["me"])));
         assert_eq!(find("GET", "users/me/"), None);
         assert_eq!(find("HEAD", "users/me"), None);
         assert_eq!(find("DELETE", "users/me/sessions"), None);
         assert_eq!(find("POST", "users/mfa"), None);
+        let classic = super::find("POST", "users/mfa", Flavour::V5);
+        assert_eq!(classic, Some((Endpoint::CheckMfa, vec![])));
         assert_eq!(
             find("GET", "users/login"),
             Some((Endpoint::User, vec!["login"]))

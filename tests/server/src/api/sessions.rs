@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
 use crate::state::sessions::Session;
+use crate::state::settings::Flavour;
 
 /// `GET /users/{user_id}/sessions`.
 pub(crate) async fn list(call: &mut Call) -> Result<Answer, ApiError> {
@@ -24,7 +25,7 @@ pub(crate) async fn list(call: &mut Call) -> Result<Answer, ApiError> {
 /// `POST /users/{user_id}/sessions/revoke`.
 pub(crate) async fn revoke(call: &mut Call) -> Result<Answer, ApiError> {
     let user_id = call.user_id_in_charge_of()?;
-    let wanted = call.text("session_id");
+    let wanted = call.map_text("session_id");
     if wanted.is_empty() {
         return Err(ApiError::invalid_body_param("session_id"));
     }
@@ -76,9 +77,16 @@ pub(crate) async fn revoke_everyone(call: &mut Call) -> Result<Answer, ApiError>
 /// `PUT /users/sessions/device`.
 pub(crate) async fn attach_device(call: &mut Call) -> Result<Answer, ApiError> {
     let session = call.session().clone();
-    let props = device_props(call)?;
-    let device_id = call.text("device_id");
     let shared = call.shared.clone();
+    let device_id = call.map_text("device_id");
+    if shared.flavour.is_classic() && device_id.is_empty() {
+        return Err(ApiError::invalid_body_param("device_id"));
+    }
+    // 5.37 knows the device id alone.
+    let props = match shared.flavour {
+        Flavour::V11 => device_props(call)?,
+        Flavour::V5 => Vec::new(),
+    };
     if !device_id.is_empty() {
         if shared.reach_database(1).await.is_err() {
             return Err(ApiError::sessions_unreadable());
@@ -104,14 +112,14 @@ pub(crate) async fn attach_device(call: &mut Call) -> Result<Answer, ApiError> {
 
 fn device_props(call: &Call) -> Result<Vec<(&'static str, String)>, ApiError> {
     let mut props = Vec::new();
-    let disabled = call.text("device_notification_disabled");
+    let disabled = call.map_text("device_notification_disabled");
     if !disabled.is_empty() {
         if disabled != "true" && disabled != "false" {
             return Err(ApiError::invalid_body_param("device_notification_disabled"));
         }
         props.push(("device_notification_disabled", disabled));
     }
-    let version = call.text("mobile_version");
+    let version = call.map_text("mobile_version");
     if !version.is_empty() {
         if !is_strict_version(&version) {
             return Err(ApiError::invalid_body_param("mobile_version"));

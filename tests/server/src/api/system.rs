@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use crate::push;
 use crate::state::Shared;
 use crate::state::settings::{Database, HealthQuery};
 use serde_json::{Value, json};
@@ -10,8 +11,8 @@ use std::collections::BTreeMap;
 
 /// `GET /system/ping`. The plain one notices nothing of an outage.
 pub(crate) async fn ping(call: &mut Call) -> Result<Answer, ApiError> {
+    let classic = call.shared.flavour.is_classic();
     let mut body: BTreeMap<&str, Value> = [
-        ("ActiveSearchBackend", "database"),
         ("AndroidLatestVersion", ""),
         ("AndroidMinVersion", ""),
         ("IosLatestVersion", ""),
@@ -20,9 +21,16 @@ pub(crate) async fn ping(call: &mut Call) -> Result<Answer, ApiError> {
     ]
     .map(|(key, value)| (key, json!(value)))
     .into();
-    if !call.query("device_id").is_empty() {
-        let can = call.shared.world().settings.push_notifications;
-        body.insert("CanReceiveNotifications", json!(can.to_string()));
+    if classic {
+        body.insert("DesktopLatestVersion", json!(""));
+        body.insert("DesktopMinVersion", json!(""));
+    } else {
+        body.insert("ActiveSearchBackend", json!("database"));
+    }
+    let device_id = call.query("device_id").to_owned();
+    if !device_id.is_empty() && !classic {
+        let can = push::test(&call.shared, &device_id).await;
+        body.insert("CanReceiveNotifications", json!(can));
     }
     let asked = call.query("get_server_status") == "true";
     if !asked || *call.shared.health_query.borrow() == HealthQuery::Absent {
@@ -33,7 +41,7 @@ pub(crate) async fn ping(call: &mut Call) -> Result<Answer, ApiError> {
     body.insert("database_status", json!(condition));
     body.insert("filestore_status", json!("OK"));
     body.insert("status", json!(condition));
-    if call.is_admin() {
+    if call.is_admin() && !classic {
         body.insert("root_status", json!(true));
     }
     for (name, value) in [
@@ -43,7 +51,7 @@ pub(crate) async fn ping(call: &mut Call) -> Result<Answer, ApiError> {
     ] {
         call.answer_headers.add(name, value);
     }
-    let plain_semantics = call.query("use_rest_semantics") == "true";
+    let plain_semantics = call.query("use_rest_semantics") == "true" && !classic;
     let status = if healthy || plain_semantics { 200 } else { 500 };
     Ok(Answer::json(&body).with_status(status))
 }
@@ -72,8 +80,13 @@ async fn health(shared: &Shared) -> bool {
 /// `GET /license/client`.
 pub(crate) fn client_license(call: &mut Call) -> Result<Answer, ApiError> {
     if call.query("format") != "old" {
+        let status = if call.shared.flavour.is_classic() {
+            501
+        } else {
+            400
+        };
         return Err(ApiError::new(
-            400,
+            status,
             "api.license.client.old_format.app_error",
             "New format for the client license is not supported yet. \
              Please specify format=old in the query string.",

@@ -10,7 +10,11 @@ use serde_json::Value;
 pub(crate) async fn own(call: &mut Call) -> Result<Answer, ApiError> {
     call.user_id_in_charge_of()?;
     need_database(call).await?;
-    Ok(Answer::json(&[call.shared.world().team.json()]))
+    Ok(Answer::json(&[call
+        .shared
+        .world()
+        .team
+        .json(call.shared.flavour)]))
 }
 
 /// `GET /teams/{team_id}`.
@@ -25,7 +29,9 @@ pub(crate) async fn by_name(call: &mut Call) -> Result<Answer, ApiError> {
     if call.parameters[0] != Team::NAME {
         return Err(no_such_team());
     }
-    Ok(Answer::json_line(&call.shared.world().team.json()))
+    Ok(Answer::json_line(
+        &call.shared.world().team.json(call.shared.flavour),
+    ))
 }
 
 /// `GET /teams/{team_id}/channels/name/{channel_name}`.
@@ -72,7 +78,7 @@ fn the_team(call: &Call, parameter: usize) -> Result<Answer, ApiError> {
     if call.parameters[parameter] != world.team.id {
         return Err(no_such_team());
     }
-    Ok(Answer::json_line(&world.team.json()))
+    Ok(Answer::json_line(&world.team.json(call.shared.flavour)))
 }
 
 fn one_channel(call: &Call, wanted: impl Fn(&Channel) -> bool) -> Result<Answer, ApiError> {

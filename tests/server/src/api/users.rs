@@ -25,7 +25,7 @@ pub(crate) async fn list(call: &mut Call) -> Result<Answer, ApiError> {
         .into_iter()
         .skip(page.saturating_mul(per_page))
         .take(per_page)
-        .map(|user| user.json(others(call)))
+        .map(|user| user.json(others(call), call.shared.flavour))
         .collect();
     Ok(Answer::json(&users))
 }
@@ -53,7 +53,7 @@ pub(crate) async fn search(call: &mut Call) -> Result<Answer, ApiError> {
     let users: Vec<Value> = users
         .into_iter()
         .take(limit)
-        .map(|user| user.json(others(call)))
+        .map(|user| user.json(others(call), call.shared.flavour))
         .collect();
     Ok(Answer::json(&users))
 }
@@ -70,7 +70,7 @@ pub(crate) async fn by_ids(call: &mut Call) -> Result<Answer, ApiError> {
         .users
         .iter()
         .filter(|user| ids.contains(&user.id))
-        .map(|user| user.json(others(call)))
+        .map(|user| user.json(others(call), call.shared.flavour))
         .collect();
     Ok(Answer::json(&users))
 }
@@ -117,13 +117,15 @@ fn one(call: &mut Call, find: impl FnOnce(&World) -> Option<&User>) -> Result<An
     let shared = call.shared.clone();
     let world = shared.world();
     let user = find(&world).ok_or_else(ApiError::user_not_found)?;
-    let etag = user.etag();
+    let etag = user.etag(shared.flavour);
     let unchanged = call.header("if-none-match") == etag;
     call.answer_headers.add("Etag", etag);
     if unchanged {
         return Ok(Answer::not_modified());
     }
-    Ok(Answer::json_line(&user.json(view(call, user))))
+    Ok(Answer::json_line(
+        &user.json(view(call, user), shared.flavour),
+    ))
 }
 
 /// How the caller sees a user.

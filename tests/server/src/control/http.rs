@@ -5,6 +5,7 @@
 //! milliseconds.
 
 use super::Control;
+use crate::push::proxy::PushAnswer;
 use crate::state::settings::{Database, HealthQuery, Settings};
 use crate::state::users::Role;
 use crate::state::{Life, Shared};
@@ -86,6 +87,7 @@ fn read(control: &Control, name: &str) -> Result<Value, String> {
     match name {
         "state" => Ok(state(control)),
         "requests" => Ok(json!(control.requests())),
+        "pushes" => Ok(json!(control.pushes())),
         "live_sockets" => Ok(json!(control.live_sockets())),
         _ => Err(format!("there is no {name} to read")),
     }
@@ -161,6 +163,8 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
             return Ok(json!({"secret": control.enable_mfa(&known_user(control, body)?)}));
         }
         "totp" => return Ok(json!({"code": control.totp(&known_user(control, body)?)})),
+        "push_answer" => control.push_answer(field::<PushAnswer>(body, "answer")?),
+        "run_expiry_job" => return Ok(json!({"found": control.run_expiry_job().await})),
         "unlock" => control.unlock(&known_user(control, body)?),
         "create_user" => {
             let role = match field::<String>(body, "role").unwrap_or_default().as_str() {

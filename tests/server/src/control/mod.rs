@@ -2,6 +2,8 @@
 
 pub(crate) mod http;
 
+use crate::push::expiry;
+use crate::push::proxy::{PushAnswer, PushRecord};
 use crate::state::requests::RequestRecord;
 use crate::state::sessions::Session;
 use crate::state::settings::{Database, HealthQuery, Settings};
@@ -30,6 +32,8 @@ pub struct SessionInfo {
     pub expires_at: i64,
     /// Unix milliseconds.
     pub last_activity_at: i64,
+    /// Whether the device was told of the expiry.
+    pub expired_notify: bool,
     /// `platform`, `os`, `browser`, `isMobile`, `csrf` and what else there is.
     pub props: std::collections::BTreeMap<String, String>,
 }
@@ -42,6 +46,7 @@ impl From<&Session> for SessionInfo {
             create_at: session.create_at,
             expires_at: session.expires_at,
             last_activity_at: session.last_activity_at,
+            expired_notify: session.expired_notify,
             props: session.props.clone(),
         }
     }
@@ -314,6 +319,29 @@ impl Control {
     /// Id of the team's town-square.
     pub fn channel_id(&self) -> String {
         self.shared.world().channels[0].id.clone()
+    }
+
+    /// Every message that the push proxy was sent, in order of arrival.
+    pub fn pushes(&self) -> Vec<PushRecord> {
+        self.shared.push_proxy.all()
+    }
+
+    /// Waits for a message to the push proxy, early ones included.
+    pub async fn wait_for_push(&self, predicate: impl Fn(&PushRecord) -> bool) -> PushRecord {
+        self.shared.push_proxy.wait_for(predicate).await
+    }
+
+    /// Sets how the push proxy answers from now on.
+    pub fn push_answer(&self, answer: PushAnswer) {
+        self.shared.push_proxy.answer.send_replace(answer);
+    }
+
+    /// Runs the job that tells devices of expired sessions now, whether or
+    /// not it is due or switched on; returns how many sessions it found. By
+    /// itself it runs every ten minutes of the server's clock, where push
+    /// messages and the extension by activity are on.
+    pub async fn run_expiry_job(&self) -> usize {
+        expiry::run(&self.shared, self.shared.now()).await
     }
 
     /// Session rows of a user, most recently active first, whatever the

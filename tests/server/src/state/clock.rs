@@ -6,11 +6,13 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 
 /// Milliseconds since the Unix epoch, by the server's own reckoning.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
     offset_ms: AtomicI64,
+    moved: watch::Sender<u64>,
 }
 
 impl Clock {
@@ -21,10 +23,17 @@ impl Clock {
     pub(crate) fn advance(&self, by: Duration) {
         self.offset_ms
             .fetch_add(by.as_millis() as i64, Ordering::SeqCst);
+        self.moved.send_modify(|count| *count += 1);
     }
 
     pub(crate) fn set(&self, now_ms: i64) {
         self.offset_ms.store(now_ms - wall_ms(), Ordering::SeqCst);
+        self.moved.send_modify(|count| *count += 1);
+    }
+
+    /// Moves whenever somebody moves the clock.
+    pub(crate) fn moves(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
     }
 }
 

@@ -13,16 +13,18 @@ pub(crate) mod teams;
 pub(crate) mod user_agent;
 pub(crate) mod users;
 
+use crate::push::proxy::PushProxy;
+use crate::push::signature::SigningKey;
 use crate::websocket::hub::Hub;
 use clock::Clock;
 use rate_limit::RateLimiter;
 use requests::RequestLog;
 use sessions::{Lookup, Session, SessionCache};
 use settings::{Database, Flavour, HealthQuery, Settings};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use teams::{Channel, Post, Team};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use users::{AccessToken, User};
 
 /// Whether the server is up, and which life it is in.
@@ -37,6 +39,7 @@ pub(crate) enum Life {
 }
 
 pub(crate) struct World {
+    pub(crate) flavour: Flavour,
     pub(crate) settings: Settings,
     pub(crate) users: Vec<User>,
     pub(crate) access_tokens: Vec<AccessToken>,
@@ -53,6 +56,9 @@ pub(crate) struct World {
     /// The limit of the whole server, and that of the sign-in route.
     pub(crate) rate_limiter: RateLimiter,
     pub(crate) sign_in_rate_limiter: RateLimiter,
+    /// Revoked sessions whose devices are still to be told to wipe.
+    pub(crate) wipes: Vec<Session>,
+    pub(crate) wipes_waiting: Arc<Notify>,
 }
 
 pub(crate) struct Shared {
@@ -66,6 +72,8 @@ pub(crate) struct Shared {
     /// Each task of the server holds a receiver, so that its end can be awaited.
     pub(crate) tasks: watch::Sender<()>,
     pub(crate) requests: RequestLog,
+    pub(crate) push_proxy: Arc<PushProxy>,
+    pub(crate) signing_key: SigningKey,
     pub(crate) flavour: Flavour,
     pub(crate) diagnostic_id: String,
     pub(crate) version_id: String,
@@ -73,19 +81,40 @@ pub(crate) struct Shared {
     pub(crate) is_tls: bool,
 }
 
+/// Version, build, hash of the client configuration and licence. The hash is
+/// SHA-256 on 11.6 and as long as an MD5 on 5.37.
+fn version_id(flavour: Flavour, diagnostic_id: &str) -> String {
+    let mut hash = ids::sha256_hex(diagnostic_id);
+    if flavour.is_classic() {
+        hash.truncate(32);
+    }
+    format!("{}.dev.{hash}.false", flavour.version())
+}
+
 /// The database did not answer.
 #[derive(Debug)]
 pub(crate) struct DatabaseDown;
 
 impl Shared {
-    pub(crate) fn new(flavour: Flavour, settings: Settings, base_url: String) -> Self {
+    pub(crate) fn new(
+        flavour: Flavour,
+        settings: Settings,
+        base_url: String,
+        push_proxy: Arc<PushProxy>,
+    ) -> Self {
         let clock = Clock::default();
         let now = clock.now_ms();
         let diagnostic_id = ids::new_id();
+        // 5.37 makes its bot when it first has something to say.
+        let users = match flavour {
+            Flavour::V11 => vec![User::system_bot(now)],
+            Flavour::V5 => Vec::new(),
+        };
         Self {
             world: Mutex::new(World {
+                flavour,
                 settings,
-                users: vec![User::system_bot(now)],
+                users,
                 access_tokens: Vec::new(),
                 sessions: Vec::new(),
                 minted_tokens: Vec::new(),
@@ -96,11 +125,13 @@ impl Shared {
                     Channel::new("off-topic", "Off-Topic", now),
                 ],
                 posts: Vec::new(),
-                hub: Hub::default(),
+                hub: Hub::new(flavour),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
                 rate_limiter: RateLimiter::default(),
                 sign_in_rate_limiter: RateLimiter::default(),
+                wipes: Vec::new(),
+                wipes_waiting: Arc::default(),
             }),
             clock,
             database: watch::Sender::new(Database::Healthy),
@@ -109,8 +140,10 @@ impl Shared {
             listening: watch::Sender::new(true),
             tasks: watch::Sender::new(()),
             requests: RequestLog::new(),
+            push_proxy,
+            signing_key: SigningKey::generate(),
             flavour,
-            version_id: format!("11.6.0.dev.{}.false", ids::sha256_hex(&diagnostic_id)),
+            version_id: version_id(flavour, &diagnostic_id),
             diagnostic_id,
             is_tls: base_url.starts_with("https:"),
             base_url,
@@ -209,9 +242,13 @@ impl World {
         };
         user.delete_at = if deactivated { now } else { 0 };
         user.update_at = now;
-        let profile = user.json(users::View::Administrator);
+        let profile = self
+            .user(user_id)
+            .map(|user| user.json(users::View::Administrator, self.flavour));
+        let profile = profile.unwrap_or_default();
         if deactivated {
             self.revoke_all_of(user_id);
+            self.hub.invalidate(user_id);
         }
         self.publish_user_updated(user_id, profile, now, healthy);
         self.publish_activation_change(now, healthy);

@@ -138,7 +138,7 @@ impl SessionCache {
             .insert(session.token.clone(), (session.clone(), now));
     }
 
-    fn forget_user(&mut self, user_id: &str) {
+    pub(crate) fn forget_user(&mut self, user_id: &str) {
         self.entries
             .retain(|_, (session, _)| session.user_id != user_id);
     }
@@ -330,44 +330,70 @@ impl World {
         };
         let session = self.sessions.remove(position);
         self.forget_cached(&session.user_id);
+        self.wipe_devices_of(vec![session]);
         true
     }
 
     pub(crate) fn revoke_all_of(&mut self, user_id: &str) {
-        self.sessions.retain(|row| row.user_id != user_id);
+        let revoked = self.take_sessions(|row| row.user_id == user_id);
         self.forget_cached(user_id);
+        self.wipe_devices_of(revoked);
+    }
+
+    /// Queues the message to wipe, where the server sends one, for every
+    /// session with a device that is not known to be gone.
+    fn wipe_devices_of(&mut self, revoked: Vec<Session>) {
+        if !self.settings.mobile_ephemeral_mode || !self.settings.push_notifications {
+            return;
+        }
+        let reachable = |row: &Session| {
+            !row.device_id.is_empty() && row.device_id != row.prop("last_removed_device_id")
+        };
+        self.wipes.extend(revoked.into_iter().filter(reachable));
+        self.wipes_waiting.notify_one();
+    }
+
+    fn take_sessions(&mut self, wanted: impl Fn(&Session) -> bool) -> Vec<Session> {
+        let (taken, kept) = std::mem::take(&mut self.sessions)
+            .into_iter()
+            .partition(|row| wanted(row));
+        self.sessions = kept;
+        taken
     }
 
     /// Deletes every row of the server. Sockets keep what they remember:
     /// 11.6 does not tell them.
     pub(crate) fn revoke_everyone(&mut self) {
-        self.sessions.clear();
+        let revoked = self.take_sessions(|_| true);
         self.cache.clear();
+        self.wipe_devices_of(revoked);
     }
 
     pub(crate) fn revoke_others_of(&mut self, user_id: &str, kept: &str) {
-        self.sessions
-            .retain(|row| row.user_id != user_id || row.id == kept);
+        let revoked = self.take_sessions(|row| row.user_id == user_id && row.id != kept);
         self.forget_cached(user_id);
+        self.wipe_devices_of(revoked);
     }
 
     fn revoke_others_with_device(&mut self, user_id: &str, device_id: &str, kept: Option<&str>) {
-        let ids: Vec<String> = self
-            .sessions
-            .iter()
-            .filter(|row| row.user_id == user_id && row.device_id == device_id)
-            .filter(|row| Some(row.id.as_str()) != kept)
-            .map(|row| row.id.clone())
-            .collect();
-        for id in ids {
-            self.revoke(&id);
+        // The device goes on with another session, so it is not wiped.
+        let revoked = self.take_sessions(|row| {
+            row.user_id == user_id && row.device_id == device_id && Some(row.id.as_str()) != kept
+        });
+        if !revoked.is_empty() {
+            self.cache.forget_user(user_id);
+            self.hub.invalidate(user_id);
         }
     }
 
     /// Forgets what the node and its sockets remember of a user's sessions.
+    /// On 5.37 the sockets keep their copies: they go on receiving events
+    /// (seen on a running server).
     pub(crate) fn forget_cached(&mut self, user_id: &str) {
         self.cache.forget_user(user_id);
-        self.hub.invalidate(user_id);
+        if !self.flavour.is_classic() {
+            self.hub.invalidate(user_id);
+        }
     }
 
     /// Attaches a push device id to a session and gives it the mobile length.

@@ -10,6 +10,23 @@ pub enum Flavour {
     /// Mattermost 11.6.
     #[default]
     V11,
+    /// Mattermost 5.37, of the time of the classic apps.
+    V5,
+}
+
+impl Flavour {
+    /// Version number of the generation.
+    pub(crate) fn version(self) -> &'static str {
+        match self {
+            Self::V11 => "11.6.0",
+            Self::V5 => "5.37.0",
+        }
+    }
+
+    /// Whether it is the generation of the classic apps.
+    pub(crate) fn is_classic(self) -> bool {
+        self == Self::V5
+    }
 }
 
 /// The condition of the database behind the server.
@@ -69,8 +86,16 @@ pub struct Settings {
     pub enforce_multifactor_authentication: bool,
     /// `EnableUserAccessTokens`.
     pub enable_user_access_tokens: bool,
-    /// Whether the configuration has a push proxy (`SendPushNotifications`).
+    /// `EnableReliableWebSockets` of 5.37; later generations always resume.
+    pub enable_reliable_websockets: bool,
+    /// `SendPushNotifications`.
     pub push_notifications: bool,
+    /// `PushNotificationServer`; empty stands for the stand-in that every
+    /// server here has.
+    pub push_notification_server: String,
+    /// `MobileEphemeralModeSettings.Enable` of the newest servers: revoked
+    /// devices get a signed message to delete what they have.
+    pub mobile_ephemeral_mode: bool,
     /// `SiteName`.
     pub site_name: String,
     /// `SiteURL`; empty stands for the URL the server listens on.
@@ -122,7 +147,10 @@ impl Default for Settings {
             enable_multifactor_authentication: true,
             enforce_multifactor_authentication: false,
             enable_user_access_tokens: true,
+            enable_reliable_websockets: false,
             push_notifications: false,
+            push_notification_server: String::new(),
+            mobile_ephemeral_mode: false,
             site_name: "Mattermost".into(),
             site_url: String::new(),
             websocket_url: String::new(),

@@ -1,6 +1,7 @@
 //! The one team with its two channels, and the posts in them.
 
 use super::ids::new_id;
+use super::settings::Flavour;
 use serde_json::{Value, json};
 
 pub(crate) struct Team {
@@ -20,14 +21,18 @@ impl Team {
         }
     }
 
-    pub(crate) fn json(&self) -> Value {
-        json!({
+    pub(crate) fn json(&self, flavour: Flavour) -> Value {
+        let mut team = json!({
             "id": self.id, "create_at": self.create_at, "update_at": self.create_at,
             "delete_at": 0, "display_name": "Crew", "name": Self::NAME, "description": "",
             "email": "", "type": "O", "company_name": "", "allowed_domains": "",
             "invite_id": self.invite_id, "allow_open_invite": false, "scheme_id": null,
-            "group_constrained": null, "policy_id": null, "cloud_limits_archived": false,
-        })
+            "group_constrained": null, "policy_id": null,
+        });
+        if !flavour.is_classic() {
+            team["cloud_limits_archived"] = json!(false);
+        }
+        team
     }
 }
 
@@ -74,7 +79,18 @@ pub(crate) struct Post {
 }
 
 impl Post {
-    pub(crate) fn json(&self) -> Value {
+    /// The JSON object, keys in the order of the wire.
+    pub(crate) fn json(&self, flavour: Flavour) -> Value {
+        if flavour.is_classic() {
+            return json!({
+                "id": self.id, "create_at": self.create_at, "update_at": self.create_at,
+                "edit_at": 0, "delete_at": 0, "is_pinned": false, "user_id": self.user_id,
+                "channel_id": self.channel_id, "root_id": "", "parent_id": "",
+                "original_id": "", "message": self.message, "type": "", "props": {},
+                "hashtags": "", "pending_post_id": self.pending_post_id, "reply_count": 0,
+                "last_reply_at": 0, "participants": null, "metadata": {},
+            });
+        }
         json!({
             "id": self.id, "create_at": self.create_at, "update_at": self.create_at,
             "edit_at": 0, "delete_at": 0, "is_pinned": false, "user_id": self.user_id,

@@ -2,12 +2,42 @@
 //! `server/channels/app/user_agent.go` in mattermost/mattermost derives them
 //! with the uasurfer library (checked against a running 11.6).
 
+use super::settings::Flavour;
 use std::collections::BTreeMap;
 
 const MOBILE_APP: &str = "Mattermost Mobile/";
 
 /// The `platform`, `os`, `browser` and `isMobile` properties of a login.
-pub(crate) fn session_props(user_agent: &str) -> BTreeMap<String, String> {
+pub(crate) fn session_props(user_agent: &str, flavour: Flavour) -> BTreeMap<String, String> {
+    let mut props = recognised(user_agent);
+    if flavour.is_classic() {
+        forget_what_is_newer(&mut props, user_agent);
+    }
+    props
+}
+
+/// 5.37 does not know the official app, calls what it does not know Windows,
+/// and never takes a browser for a phone (seen on a running server).
+fn forget_what_is_newer(props: &mut BTreeMap<String, String>, user_agent: &str) {
+    let mut put = |name: &str, value: &str| drop(props.insert(name.into(), value.into()));
+    put("isMobile", "false");
+    if user_agent.contains(MOBILE_APP) {
+        put("browser", "Desktop App/0.0");
+        let (platform, os) = if user_agent.contains("iPad;") || user_agent.contains("iPadOS") {
+            ("iPad", "iOS")
+        } else if user_agent.contains("Android") {
+            ("Linux", "Android")
+        } else {
+            ("Windows", "")
+        };
+        put("platform", platform);
+        put("os", os);
+    } else if props["platform"] == "Unknown" {
+        props.insert("platform".into(), "Windows".into());
+    }
+}
+
+fn recognised(user_agent: &str) -> BTreeMap<String, String> {
     let (platform, os) = platform_and_os(user_agent);
     let is_mobile = matches!(platform, "iPhone" | "iPad" | "iPod" | "Windows Phone")
         || os == "Android"
@@ -157,7 +187,7 @@ mod tests {
     use super::*;
 
     fn assert_props(user_agent: &str, platform: &str, os: &str, browser: &str, is_mobile: &str) {
-        let props = session_props(user_agent);
+        let props = session_props(user_agent, Flavour::V11);
         let seen = ["platform", "os", "browser", "isMobile"].map(|name| props[name].as_str());
         assert_eq!(seen, [platform, os, browser, is_mobile], "{user_agent}");
     }

@@ -1,6 +1,7 @@
 //! User accounts, their access tokens and their second factor.
 
 use super::ids::new_id;
+use super::settings::Flavour;
 use serde_json::{Map, Value, json};
 use totp_rs::{Builder, Secret, Totp};
 
@@ -138,8 +139,9 @@ impl User {
     }
 
     /// `Etag` of the account as Mattermost computes it.
-    pub(crate) fn etag(&self) -> String {
-        format!("11.6.0.{}.{}..0.true.true.0", self.id, self.update_at)
+    pub(crate) fn etag(&self, flavour: Flavour) -> String {
+        let version = flavour.version();
+        format!("{version}.{}.{}..0.true.true.0", self.id, self.update_at)
     }
 
     /// Whether a search term is the start of one of the account's words.
@@ -164,7 +166,8 @@ impl User {
     }
 
     /// The JSON object, keys in the order of the wire.
-    pub(crate) fn json(&self, view: View) -> Value {
+    pub(crate) fn json(&self, view: View, flavour: Flavour) -> Value {
+        let classic = flavour.is_classic();
         let mut user = Map::new();
         let mut put = |key: &str, value: Value| {
             user.insert(key.to_owned(), value);
@@ -174,7 +177,7 @@ impl User {
         put("update_at", json!(self.update_at));
         put("delete_at", json!(self.delete_at));
         put("username", json!(self.username));
-        if view == View::Member {
+        if view == View::Member || classic {
             put("auth_data", json!(""));
         }
         put("auth_service", json!(""));
@@ -184,8 +187,8 @@ impl User {
         put("last_name", json!(self.last_name));
         put("position", json!(""));
         put("roles", json!(self.roles));
-        if view != View::Member {
-            put("notify_props", notify_props());
+        if view == View::Own || (view == View::Administrator && !classic) {
+            put("notify_props", notify_props(flavour));
         }
         if view == View::Own {
             put("last_password_update", json!(self.last_password_update));
@@ -203,7 +206,7 @@ impl User {
         }
         if self.is_bot {
             put("is_bot", json!(true));
-        } else {
+        } else if !classic {
             put("remote_id", json!(""));
         }
         put("disable_welcome_email", json!(false));
@@ -211,7 +214,14 @@ impl User {
     }
 }
 
-fn notify_props() -> Value {
+fn notify_props(flavour: Flavour) -> Value {
+    if flavour.is_classic() {
+        return json!({
+            "channel": "true", "comments": "never", "desktop": "mention", "desktop_sound": "true",
+            "email": "true", "first_name": "false", "mention_keys": "", "push": "mention",
+            "push_status": "away"
+        });
+    }
     json!({
         "channel": "true", "comments": "never", "desktop": "mention", "desktop_sound": "true",
         "desktop_threads": "all", "email": "true", "email_threads": "all", "first_name": "false",
@@ -239,9 +249,14 @@ impl SecondFactor {
         Some(self.totp()?.generate(now_ms as u64 / 1000).to_string())
     }
 
-    /// Checks a code and uses it up: neither it nor an earlier step's is
-    /// taken again (seen on 11.6).
-    pub(crate) fn accept(&mut self, code: &str, now_ms: i64) -> Result<(), CodeError> {
+    /// Checks a code. 11.6 uses it up: neither it nor an earlier step's is
+    /// taken again; 5.37 takes both (seen on running servers).
+    pub(crate) fn accept(
+        &mut self,
+        code: &str,
+        now_ms: i64,
+        flavour: Flavour,
+    ) -> Result<(), CodeError> {
         let code = code.trim();
         if code.len() != 6 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(CodeError::Malformed);
@@ -250,7 +265,7 @@ impl SecondFactor {
         let step = totp
             .check(code, now_ms as u64 / 1000)
             .ok_or(CodeError::Wrong)?;
-        if self.last_step.is_some_and(|last| step <= last) {
+        if !flavour.is_classic() && self.last_step.is_some_and(|last| step <= last) {
             return Err(CodeError::Wrong);
         }
         self.last_step = Some(step);
@@ -272,16 +287,22 @@ mod tests {
 
     #[test]
     fn a_code_works_once_and_the_next_one_works_later() {
+        let v11 = Flavour::V11;
         let mut factor = SecondFactor::default();
         factor.generate();
         let now = 1_700_000_000_000;
         let code = factor.code_at(now).unwrap();
-        assert_eq!(factor.accept(&code, now), Ok(()));
-        assert_eq!(factor.accept(&code, now), Err(CodeError::Wrong));
+        assert_eq!(factor.accept(&code, now, v11), Ok(()));
+        assert_eq!(factor.accept(&code, now, v11), Err(CodeError::Wrong));
         let later = factor.code_at(now + 30_000).unwrap();
-        assert_eq!(factor.accept(&format!(" {later} "), now + 30_000), Ok(()));
-        assert_eq!(factor.accept("abc", now), Err(CodeError::Malformed));
-        assert_eq!(factor.accept("", now), Err(CodeError::Malformed));
+        assert_eq!(
+            factor.accept(&format!(" {later} "), now + 30_000, v11),
+            Ok(())
+        );
+        assert_eq!(factor.accept("abc", now, v11), Err(CodeError::Malformed));
+        assert_eq!(factor.accept("", now, v11), Err(CodeError::Malformed));
+        let again = factor.accept(&code, now, Flavour::V5);
+        assert_eq!(again, Ok(()), "5.37 takes an old code again");
     }
 
     #[test]

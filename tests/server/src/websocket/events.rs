@@ -3,6 +3,7 @@
 use crate::control::SocketInfo;
 use crate::state::World;
 use crate::state::sessions::Lookup;
+use crate::state::settings::Flavour;
 use crate::state::teams::Post;
 use serde_json::{Value, json};
 
@@ -25,23 +26,26 @@ pub(crate) struct Event {
 
 impl Event {
     /// The text frame with its place in the connection's sequence.
-    pub(crate) fn text(&self, sequence: i64) -> String {
+    pub(crate) fn text(&self, sequence: i64, flavour: Flavour) -> String {
         let omitted = if self.audience.omitted_user_id.is_empty() {
             Value::Null
         } else {
             json!({&self.audience.omitted_user_id: true})
         };
+        let mut broadcast = json!({
+            "omit_users": omitted,
+            "user_id": self.audience.user_id,
+            "channel_id": self.audience.channel_id,
+            "team_id": "",
+        });
+        if !flavour.is_classic() {
+            broadcast["connection_id"] = json!("");
+            broadcast["omit_connection_id"] = json!("");
+        }
         json!({
             "event": self.name,
             "data": self.data,
-            "broadcast": {
-                "omit_users": omitted,
-                "user_id": self.audience.user_id,
-                "channel_id": self.audience.channel_id,
-                "team_id": "",
-                "connection_id": "",
-                "omit_connection_id": "",
-            },
+            "broadcast": broadcast,
             "seq": sequence,
         })
         .to_string()
@@ -57,14 +61,26 @@ impl Event {
             && self.audience.omitted_user_id != user_id
     }
 
-    pub(crate) fn hello(connection_id: &str, user_id: &str, version_id: &str) -> Self {
-        Self {
-            name: "hello",
-            data: json!({
+    pub(crate) fn hello(
+        connection_id: &str,
+        user_id: &str,
+        version_id: &str,
+        flavour: Flavour,
+    ) -> Self {
+        let data = match flavour {
+            Flavour::V11 => json!({
                 "connection_id": connection_id,
                 "server_hostname": "steadfast",
                 "server_version": version_id,
             }),
+            Flavour::V5 => json!({
+                "connection_id": connection_id,
+                "server_version": version_id,
+            }),
+        };
+        Self {
+            name: "hello",
+            data,
             audience: Audience {
                 user_id: user_id.to_owned(),
                 ..Audience::default()
@@ -152,7 +168,7 @@ impl World {
                 "channel_display_name": display_name,
                 "channel_name": name,
                 "channel_type": "O",
-                "post": post.json().to_string(),
+                "post": post.json(self.flavour).to_string(),
                 "sender_name": sender,
                 "set_online": true,
                 "team_id": self.team.id,

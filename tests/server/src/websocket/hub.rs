@@ -7,6 +7,7 @@
 use super::events::Event;
 use crate::state::ids::new_id;
 use crate::state::sessions::Session;
+use crate::state::settings::Flavour;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,19 +53,23 @@ pub(crate) struct Connection {
     queue: VecDeque<Outgoing>,
     sent: VecDeque<(i64, Event)>,
     sequence: i64,
+    /// How often each event comes; more than once after some resumes on 5.37.
+    copies: usize,
     last_user_activity: Instant,
     wake: Arc<Notify>,
 }
 
 pub(crate) struct Hub {
+    flavour: Flavour,
     connections: BTreeMap<u64, Connection>,
     next_key: u64,
     changes: watch::Sender<u64>,
 }
 
-impl Default for Hub {
-    fn default() -> Self {
+impl Hub {
+    pub(crate) fn new(flavour: Flavour) -> Self {
         Self {
+            flavour,
             connections: BTreeMap::new(),
             next_key: 0,
             changes: watch::Sender::new(0),
@@ -73,15 +78,16 @@ impl Default for Hub {
 }
 
 impl Hub {
-    /// Adds a socket that nobody has authenticated yet.
-    pub(crate) fn add(&mut self) -> (u64, Arc<Notify>) {
+    /// Adds a socket that nobody has authenticated yet. Where connections are
+    /// not resumed they have no id.
+    pub(crate) fn add(&mut self, resumable: bool) -> (u64, Arc<Notify>) {
         let key = self.next_key;
         self.next_key += 1;
         let wake = Arc::new(Notify::new());
         self.connections.insert(
             key,
             Connection {
-                id: new_id(),
+                id: if resumable { new_id() } else { String::new() },
                 user_id: String::new(),
                 token: String::new(),
                 expires_at: 0,
@@ -92,6 +98,7 @@ impl Hub {
                 queue: VecDeque::new(),
                 sent: VecDeque::new(),
                 sequence: 0,
+                copies: 1,
                 last_user_activity: Instant::now(),
                 wake: wake.clone(),
             },
@@ -115,7 +122,12 @@ impl Hub {
     /// Greets a connection.
     pub(crate) fn hello(&mut self, key: u64, version_id: &str) {
         if let Some(connection) = self.connections.get_mut(&key) {
-            let hello = Event::hello(&connection.id, &connection.user_id, version_id);
+            let hello = Event::hello(
+                &connection.id,
+                &connection.user_id,
+                version_id,
+                self.flavour,
+            );
             connection.queue.push_back(Outgoing::Event(hello));
             connection.wake.notify_one();
         }
@@ -151,8 +163,16 @@ impl Hub {
         new.queue = left.queue;
         new.sent = left.sent;
         new.sequence = sequence;
-        if sequence != 0 {
-            new.catch_up(sequence, version_id);
+        new.copies = left.copies;
+        if sequence != 0
+            && !new.catch_up(sequence, version_id, self.flavour)
+            && self.flavour.is_classic()
+        {
+            // 5.37 keeps the left connection beside the renamed one: it greets
+            // once more, and from now on each event comes twice.
+            let hello = Event::hello(&new.id, &new.user_id, version_id, self.flavour);
+            new.queue.push_back(Outgoing::Event(hello));
+            new.copies += 1;
         }
         new.wake.notify_one();
         self.changed();
@@ -276,7 +296,13 @@ impl Hub {
             }
             return;
         }
-        connection.queue.push_back(outgoing);
+        let copies = match &outgoing {
+            Outgoing::Event(_) => connection.copies,
+            Outgoing::Text(_) => 1,
+        };
+        connection
+            .queue
+            .extend(std::iter::repeat_n(outgoing, copies));
         connection.wake.notify_one();
     }
 
@@ -294,7 +320,7 @@ impl Hub {
             Some(Outgoing::Event(event)) => {
                 let sequence = connection.sequence;
                 connection.sequence += 1;
-                let text = event.text(sequence);
+                let text = event.text(sequence, self.flavour);
                 connection.sent.push_back((sequence, event));
                 while connection.sent.len() > ring {
                     connection.sent.pop_front();
@@ -320,7 +346,9 @@ impl Connection {
         self.session = Some(session.clone());
     }
 
-    fn catch_up(&mut self, sequence: i64, version_id: &str) {
+    /// Sends again what was missed from this event on; says whether that was
+    /// still known. If not, the connection begins anew under a new id.
+    fn catch_up(&mut self, sequence: i64, version_id: &str, flavour: Flavour) -> bool {
         let last = self.sent.back().map(|(sequence, _)| *sequence);
         let missed = self
             .sent
@@ -332,7 +360,7 @@ impl Connection {
                 .sent
                 .iter()
                 .skip(missed)
-                .map(|(sequence, event)| event.text(*sequence))
+                .map(|(sequence, event)| event.text(*sequence, flavour))
                 .collect();
             for text in again.into_iter().rev() {
                 self.queue.push_front(Outgoing::Text(text));
@@ -341,8 +369,10 @@ impl Connection {
             self.sent.clear();
             self.id = new_id();
             self.sequence = 0;
-            let hello = Event::hello(&self.id, &self.user_id, version_id);
+            let hello = Event::hello(&self.id, &self.user_id, version_id, flavour);
             self.queue.push_front(Outgoing::Event(hello));
+            return false;
         }
+        true
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn handle(shared: &Arc<Shared>, key: u64, text: &str) -> Option
     let Ok(request) = serde_json::from_str::<Request>(text) else {
         return Some(End::Cut { resumable: true });
     };
-    if request.action.starts_with("custom_") {
+    let for_plugins = !shared.flavour.is_classic() && request.action.starts_with("custom_");
+    if for_plugins {
         return None;
     }
     if request.action.is_empty() {
@@ -154,7 +155,8 @@ async fn act(shared: &Arc<Shared>, key: u64, request: &Request) {
     };
     let data = match request.action.as_str() {
         "ping" => json!({
-            "node_id": "", "server_time": shared.now(), "text": "pong", "version": "11.6.0",
+            "node_id": "", "server_time": shared.now(), "text": "pong",
+            "version": shared.flavour.version(),
         }),
         "get_statuses" | "get_statuses_by_ids" => {
             let world = shared.world();

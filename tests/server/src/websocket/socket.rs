@@ -67,18 +67,24 @@ pub(super) async fn run(
         Some(config),
     )
     .await;
+    let resumes = !shared.flavour.is_classic() || settings.enable_reliable_websockets;
+    let wanted = if resumes {
+        wanted
+    } else {
+        ResumeRequest::default()
+    };
     let is_malformed = !wanted.connection_id.is_empty()
         && (!is_valid_id(&wanted.connection_id) || wanted.sequence.is_none());
     if session.is_some() && is_malformed {
         finish(socket, End::Cut { resumable: false }).await;
         return;
     }
-    let (key, wake) = shared.world().hub.add();
+    let (key, wake) = shared.world().hub.add(resumes);
     if let Some(session) = session {
         greet(&shared, key, &session, &wanted);
     }
     let end = serve(&shared, &settings, &mut socket, key, &wake).await;
-    leave(&shared, key, end);
+    leave(&shared, key, resumes && end.is_resumable());
     finish(socket, end).await;
 }
 
@@ -171,10 +177,10 @@ async fn serve(
     }
 }
 
-fn leave(shared: &Shared, key: u64, end: End) {
+fn leave(shared: &Shared, key: u64, resumable: bool) {
     let (now, healthy) = (shared.now(), shared.database_is_healthy());
     let mut world = shared.world();
-    if let Some(user_id) = world.hub.leave(key, end.is_resumable()) {
+    if let Some(user_id) = world.hub.leave(key, resumable) {
         world.set_status(&user_id, "offline", now, healthy);
     }
 }

@@ -47,8 +47,7 @@ pub(crate) struct Exchange {
     pub(crate) row_after: Option<Row>,
     pub(crate) expiry_moved_hours: Option<f64>,
     pub(crate) pushes: Option<Vec<Value>>,
-    #[serde(rename = "expired_notify_after")]
-    pub(crate) _expired_notify_after: Option<BTreeMap<String, bool>>,
+    pub(crate) expired_notify_after: Option<BTreeMap<String, bool>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -171,17 +170,7 @@ fn with(shape: &Value, who: &str) -> Value {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Postponed {
-    pub(crate) groups: Vec<PostponedGroup>,
     pub(crate) exchanges: Vec<PostponedExchange>,
-}
-
-/// A whole folder of it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PostponedGroup {
-    pub(crate) folder: String,
-    pub(crate) count: usize,
-    pub(crate) reason: String,
 }
 
 /// One exchange of it.

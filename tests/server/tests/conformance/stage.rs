@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use steadfast_testserver::{Control, Database, Role, Server, Session, Settings};
+use steadfast_testserver::{
+    Control, Database, Flavour, PushRecord, Role, Server, Session, Settings,
+};
 
 /// How long an answer may take that is not said to be slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +22,7 @@ pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     server: Server,
     restart: Option<tokio::task::JoinHandle<()>>,
+    pushes_seen: usize,
 }
 
 fn password(user: &str) -> String {
@@ -44,9 +47,10 @@ fn merge(settings: &mut Settings, changes: impl IntoIterator<Item = (String, Val
 }
 
 impl Stage {
-    pub(crate) async fn build(scenario: &Scenario, shapes: Arc<Shapes>) -> Self {
+    pub(crate) async fn build(scenario: &Scenario, shapes: Arc<Shapes>, flavour: Flavour) -> Self {
         let scale = scenario.scale;
         let mut builder = Server::builder()
+            .flavour(flavour)
             .user("sysadmin", &password("sysadmin"), Role::Admin)
             .user("alice", &password("alice"), Role::UserWithAccessTokens);
         for name in ["bob", "carol", "dave", "erin", "frank", "mfa", "locked"] {
@@ -97,6 +101,7 @@ impl Stage {
             address,
             server,
             restart: None,
+            pushes_seen: 0,
         }
     }
 
@@ -115,6 +120,23 @@ impl Stage {
         self.control()
             .edit_session(token, |row| found = Some(row.clone()));
         found
+    }
+
+    /// The push messages since the last look. Waits for so many, and then a
+    /// little for one too many.
+    pub(crate) async fn new_pushes(&mut self, wanted: usize) -> Vec<PushRecord> {
+        let all = self.pushes_seen + wanted;
+        let control = self.control().clone();
+        let last = async {
+            while control.pushes().len() < all {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _too_few = tokio::time::timeout(PATIENCE, last).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let new = control.pushes().split_off(self.pushes_seen);
+        self.pushes_seen += new.len();
+        new
     }
 
     /// In what a row differs from the expected one.
@@ -316,7 +338,8 @@ impl Stage {
                 let session = option("of").unwrap_or(text);
                 let token = self.token(session)?;
                 let by_ms = if kind == "expire_row" {
-                    -60_000
+                    let minutes = entries.get("minutes").and_then(Value::as_i64);
+                    -60_000 * minutes.unwrap_or(1)
                 } else {
                     number as i64
                 };
@@ -346,6 +369,10 @@ impl Stage {
                 let opened = opened.ok_or("no socket")?;
                 tokio::time::sleep_until((opened + self.scaled(number)).into()).await;
             }
+            "push_stub" => self
+                .control()
+                .settings(|settings| settings.push_notifications = argument == &json!(true)),
+            "expiry_job" => drop(self.control().run_expiry_job().await),
             "use_up_rate_limit" => self.use_up_rate_limit().await?,
             "restart_ms" => {
                 let control = self.control().clone();
