@@ -6,10 +6,11 @@
 )]
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use steadfast::{
-    AccountId, Config, Device, DeviceKind, FileKeyStore, Revision, Shows, SignIn, Snapshot,
-    Steadfast, message,
+    AccountId, Config, Device, DeviceKind, FileKeyStore, HostState, Revision, Shows, SignIn,
+    Snapshot, Steadfast, message,
 };
 use steadfast_testserver::{Role, Server};
 
@@ -183,5 +184,91 @@ async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network()
     core.network_changed(steadfast::NetworkPath::Up).unwrap();
     let (messages, _) = posted(seen, 1).await;
     assert_eq!(messages, ["three"]);
+    core.close().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_its_caller_abandons_is_stored_or_was_never_sent() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    // Polled once, so that it has begun, and dropped.
+    let mut sign_in = Box::pin(core.sign_in(SignIn::new(server.url(), "alice", PASSWORD)));
+    let mut nobody = Context::from_waker(Waker::noop());
+    assert!(sign_in.as_mut().poll(&mut nobody).is_pending());
+    drop(sign_in);
+    let mut revision = Revision::START;
+    let account = loop {
+        let changes = core.changes(revision).await.unwrap();
+        revision = changes.revision;
+        if let Some(snapshot) = changes.accounts.first() {
+            break snapshot.id;
+        }
+    };
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Live
+    })
+    .await;
+    assert_eq!(server.control().sessions("alice").len(), 1);
+    core.close().await;
+}
+
+#[tokio::test]
+async fn two_sign_ins_at_once_leave_one_session_and_the_other_is_owed_its_end() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let sign_in = || core.sign_in(SignIn::new(server.url(), "alice", PASSWORD));
+    let (first, second) = tokio::join!(sign_in(), sign_in());
+    let account = first.unwrap();
+    assert_eq!(second.unwrap(), account);
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Live
+    })
+    .await;
+    server
+        .control()
+        .wait_from(0, |request| request.path.ends_with("/users/logout"))
+        .await;
+    let left = core.active_sessions(account).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].current);
+    core.close().await;
+}
+
+#[tokio::test]
+async fn twenty_suspensions_lose_nothing_and_leave_no_file_open() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let account = core
+        .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
+        .await
+        .unwrap();
+    let vault = folder.path().join("vault");
+    for _ in 0..20 {
+        core.host_state(HostState::Suspended).await.unwrap();
+        assert_eq!(
+            core.snapshot(account).unwrap().link,
+            steadfast::Link::Paused
+        );
+        let open_files: Vec<_> = std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+            .filter(|target| target.starts_with(&vault))
+            .collect();
+        assert!(open_files.is_empty(), "{open_files:?}");
+        assert_eq!(
+            core.sign_out(account).await,
+            Err(steadfast::Error::Suspended)
+        );
+        core.host_state(HostState::Focused).await.unwrap();
+        let standing = core.snapshot(account).unwrap().standing;
+        assert_eq!(standing, steadfast::Standing::Active);
+    }
+    until(&core, account, |snapshot| {
+        snapshot.link == steadfast::Link::Live
+    })
+    .await;
     core.close().await;
 }

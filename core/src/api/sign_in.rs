@@ -199,12 +199,13 @@ impl Steadfast {
             .await
     }
 
-    /// Signs out: here first, at once and durably, then at the server. Offline the server's part is owed, and done when it can
-    /// be reached. An account nobody is signed in to is no error.
+    /// Signs out: here first, at once and durably, then at the server. Offline the server's part is owed, and done when it
+    /// can be reached. An account nobody is signed in to is no error.
     ///
     /// # Errors
-    /// [`Error::NoSuchAccount`]; [`Error::KeyStoreUnavailable`] if the key store cannot be read now, then nothing was done;
-    /// [`Error::DiskFull`] if the sign-out could be made effective here but the server's part cannot be guaranteed.
+    /// [`Error::NoSuchAccount`]; [`Error::Suspended`], then nothing was done. [`Error::KeyStoreUnavailable`],
+    /// [`Error::StoreUnavailable`] and [`Error::DiskFull`] if it could not be stored: content is covered from now on, and
+    /// it is tried again until it is; on a full disk the key is destroyed at once and the server's part is not guaranteed.
     pub async fn sign_out(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
         self.engine()
