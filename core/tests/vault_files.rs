@@ -124,7 +124,7 @@ fn an_open_wipes_the_log_that_a_killed_process_left() {
 
 #[test]
 fn a_newer_file_is_refused_and_left_as_it_is() {
-    for newer in [3, 100] {
+    for newer in [4, 100] {
         let folder = tempfile::tempdir().unwrap();
         let mut device = Device::open(folder.path());
         device.sign_in(SERVER, ALICE, FIRST_TOKEN);
@@ -141,7 +141,7 @@ fn a_newer_file_is_refused_and_left_as_it_is() {
             Vault::open(&vault_folder(folder.path())).unwrap_err(),
             VaultError::NewerSchema {
                 found: newer,
-                known: 2
+                known: 3
             }
         );
         assert_eq!(fs::read(database(folder.path())).unwrap(), before);
@@ -156,7 +156,7 @@ fn a_newer_file_whose_version_is_still_in_the_log_is_left_as_it_is_too() {
     let _ = device.vault.close().unwrap();
     drop(device);
     let connection = Connection::open(database(folder.path())).unwrap();
-    connection.pragma_update(None, "user_version", 3).unwrap();
+    connection.pragma_update(None, "user_version", 4).unwrap();
     // A copy taken now is what a kill right after a newer version's migration leaves.
     let killed = tempfile::tempdir().unwrap();
     copy_folder(folder.path(), killed.path());

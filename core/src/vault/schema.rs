@@ -11,7 +11,7 @@ use super::error::VaultError;
 /// The version that this code writes.
 pub(super) const VERSION: i64 = STEPS.len() as i64;
 
-const STEPS: &[M<'_>] = &[M::up(VERSION_1), M::up(VERSION_2)];
+const STEPS: &[M<'_>] = &[M::up(VERSION_1), M::up(VERSION_2), M::up(VERSION_3)];
 
 /// Times are milliseconds since 1970 (`_at`, `_wall`) or since the device started (`_boot`, with `_boot_id` naming the
 /// start). `standing_detail`, `payload`, `header_habits` and `network_profile` are JSON that the vault does not read.
@@ -120,6 +120,34 @@ CREATE TABLE pending_sign_ins (
     begun_wall INTEGER NOT NULL,
     begun_boot INTEGER NOT NULL,
     begun_boot_id TEXT NOT NULL
+) STRICT;
+";
+
+/// What the rest of the surface stores. `data_key_name` names the key that dies with the account; `diagnostic_id`,
+/// `signing_key`, `websocket_url` and `server_policy` are what the server's client configuration says; `cookie_generation`
+/// counts exports to a web view; `seen_pushes` are acknowledgement ids that must not come twice; `legacy_imports` is what an
+/// older app left behind, from the copy to its erasing there.
+const VERSION_3: &str = "
+ALTER TABLE accounts ADD COLUMN data_key_name TEXT;
+ALTER TABLE accounts ADD COLUMN diagnostic_id TEXT;
+ALTER TABLE accounts ADD COLUMN signing_key TEXT;
+ALTER TABLE accounts ADD COLUMN websocket_url TEXT;
+ALTER TABLE accounts ADD COLUMN server_policy TEXT;
+ALTER TABLE accounts ADD COLUMN cookie_generation INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pending_sign_ins ADD COLUMN network_profile TEXT;
+
+CREATE TABLE seen_pushes (
+    ack_id TEXT PRIMARY KEY,
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE legacy_imports (
+    entry TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    server_url TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('copied', 'durable', 'erased', 'superseded', 'refused')),
+    account INTEGER,
+    created_at INTEGER NOT NULL
 ) STRICT;
 ";
 
