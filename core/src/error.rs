@@ -22,6 +22,7 @@ pub enum Reaction {
 
 /// Everything that can go wrong in an operation of the core.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(test, derive(strum::EnumIter, strum::EnumMessage))]
 #[non_exhaustive]
 pub enum Error {
     /// The server address cannot be used. `reason` says what is wrong with it.
@@ -295,6 +296,82 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use std::fmt::Write;
+    use strum::{EnumMessage, IntoEnumIterator};
+
+    const GLOSSARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
+
+    /// What an app does, in the words of the glossary.
+    fn advice(reaction: Reaction) -> &'static str {
+        match reaction {
+            Reaction::CorrectInput => "correct the call",
+            Reaction::TellUser => "tell the user",
+            Reaction::TryLater => "try again later",
+            Reaction::SignIn => "offer sign-in",
+            Reaction::Wait => "wait for the unlock or the resume",
+        }
+    }
+
+    fn glossary() -> String {
+        let mut text = "# Errors\n\n\
+            Every error that an operation of the core can give. Generated from `core/src/error.rs` and compared with it by a test; to\n\
+            write it anew: `STEADFAST_REGENERATE=1 cargo test -p steadfast --lib error`.\n\n\
+            A code never changes its meaning; new ones may come, so an app that meets an unknown code goes by the reaction. No\n\
+            error holds a secret, a URL with a query or a server's message. An error with *yes* under *again* may go away without\n\
+            the user doing anything.\n\n\
+            | code | what happened | what an app does | again |\n|---|---|---|---|\n"
+            .to_owned();
+        for error in Error::iter() {
+            let meaning = error.get_documentation().unwrap_or_default();
+            let again = if error.is_retryable() { "yes" } else { "" };
+            let advice = match error {
+                Error::Refused { .. } => "tell the user below status 500, else try again later",
+                _ => advice(error.reaction()),
+            };
+            let again = match error {
+                Error::Refused { .. } => "from status 500 on",
+                _ => again,
+            };
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {advice} | {again} |",
+                error.code(),
+                meaning.replace('\n', " ").replace('|', "\\|")
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn the_glossary_says_what_the_code_says() {
+        let generated = glossary();
+        if std::env::var_os("STEADFAST_REGENERATE").is_some() {
+            std::fs::write(GLOSSARY, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(GLOSSARY).unwrap_or_default();
+        assert!(
+            committed == generated,
+            "docs/errors.md is not what the code says; run with STEADFAST_REGENERATE=1 and read the difference"
+        );
+    }
+
+    #[test]
+    fn every_error_has_a_code_of_its_own_and_says_what_happened() {
+        let mut codes = BTreeSet::new();
+        for error in Error::iter() {
+            let code = error.code();
+            assert!(
+                !code.is_empty()
+                    && code
+                        .bytes()
+                        .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{code}"
+            );
+            assert!(codes.insert(code), "{code} twice");
+            assert!(error.get_documentation().is_some(), "{code}");
+        }
+    }
 
     #[test]
     fn only_lost_sessions_require_sign_in() {
