@@ -207,6 +207,7 @@ fn exactly_one_kind_of_cell_ends_and_exactly_one_clears() {
     );
     let mut ends = BTreeSet::new();
     let mut clears = BTreeSet::new();
+    let mut proofs: BTreeMap<(u16, &str, &str), BTreeSet<&str>> = BTreeMap::new();
     let mut cells = 0_u32;
     for (origin_name, origin, tls) in ORIGINS {
         for old_epoch in [false, true] {
@@ -224,6 +225,12 @@ fn exactly_one_kind_of_cell_ends_and_exactly_one_clears() {
                         let found = one(status, body, header, (origin, tls), old_epoch, None);
                         if found != "-" {
                             proves.push(format!("{status} {found}"));
+                        }
+                        if matches!(found, "VALID" | "GONE" | "mfa") {
+                            proofs
+                                .entry((status, body.name, found))
+                                .or_default()
+                                .insert(header.name);
                         }
                         if found == "GONE" {
                             ends.insert((
@@ -272,6 +279,11 @@ fn exactly_one_kind_of_cell_ends_and_exactly_one_clears() {
     writeln!(text, "\n{cells} answers were judged.").unwrap();
     println!("{text}");
     golden::compare("docs/evidence-table.txt", &text);
+    golden::compare_part(
+        "docs/when-a-user-is-signed-out.md",
+        "evidence",
+        &condensed(&proofs, headers.len(), cells),
+    );
 
     let ends_of: Vec<(u16, &str, &str)> = ends
         .iter()
@@ -289,6 +301,32 @@ fn exactly_one_kind_of_cell_ends_and_exactly_one_clears() {
         clears.into_iter().collect::<Vec<_>>(),
         [(200, "the account's user")]
     );
+}
+
+/// The table of the page for readers: what proves something, and how much does not.
+fn condensed(
+    proofs: &BTreeMap<(u16, &str, &str), BTreeSet<&str>>,
+    header_kinds: usize,
+    cells: u32,
+) -> String {
+    let mut text = String::from("| status | body | proves | only if |\n|---|---|---|---|\n");
+    for ((status, body, found), headers) in proofs {
+        let proves = match *found {
+            "VALID" => "the session is **valid**",
+            "GONE" => "**evidence** that the session is gone",
+            _ => "the session lives and **needs MFA** first",
+        };
+        assert!(!headers.contains("Age: 1") && !headers.contains("Age: x"));
+        let only_if = if headers.len() == header_kinds - 2 {
+            "no cache answered (`Age` absent or 0)"
+        } else {
+            assert_eq!(*headers, BTreeSet::from(["genuine", "Age: 0"]));
+            "no cache answered, no `WWW-Authenticate`, `X-Version-Id` parses, `X-Request-Id` is new and equals the body's"
+        };
+        writeln!(text, "| {status} | {body} | {proves} | {only_if} |").unwrap();
+    }
+    writeln!(text, "| any other of {cells} combinations | | nothing | |").unwrap();
+    text
 }
 
 #[test]

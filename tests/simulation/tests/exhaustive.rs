@@ -243,6 +243,9 @@ fn the_diagram_is_what_the_machine_does() {
     text.push_str("\n## Link\n\n");
     diagram(&mut text, &links);
     golden::compare("docs/session-machine.md", &text);
+    let mut page = String::new();
+    diagram(&mut page, &standings);
+    golden::compare_part("docs/when-a-user-is-signed-out.md", "diagram", &page);
 }
 
 fn diagram(text: &mut String, edges: &BTreeMap<(String, String), BTreeSet<String>>) {
