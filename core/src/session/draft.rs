@@ -171,6 +171,8 @@ impl<'a> Draft<'a> {
                 if *host == HostState::Suspended && from != HostState::Suspended {
                     // What only moved in memory is written while there is still time.
                     self.dirty = true;
+                    // An idle connection is a socket too, and its timer would wake the process.
+                    self.effects.push(Effect::DropPooledConnections);
                 }
             }
             Event::NetworkChanged(path) => {

@@ -98,15 +98,15 @@ fn while_suspended_nothing_happens_but_storing() {
                 | Effect::CommitContinue { .. }
                 | Effect::DestroyToken { .. }
                 | Effect::Publish => true,
-                Effect::Withdraw { .. } | Effect::StopTimer { .. } | Effect::CloseSocket { .. } => {
-                    leaving
-                }
+                Effect::Withdraw { .. }
+                | Effect::StopTimer { .. }
+                | Effect::CloseSocket { .. }
+                | Effect::DropPooledConnections => leaving,
                 Effect::Ask { .. }
                 | Effect::ReadKey
                 | Effect::StartTimer { .. }
                 | Effect::Dial { .. }
-                | Effect::SendPing { .. }
-                | Effect::DropPooledConnections => false,
+                | Effect::SendPing { .. } => false,
             };
             assert!(allowed, "{name}: {event} → {effect}");
         }

@@ -488,7 +488,10 @@ fn resume_validates_and_dials_at_the_same_time() {
     rig.feed(Event::HostChanged(HostState::Suspended));
     assert!(rig.state.timers().is_empty());
     assert_eq!(rig.state.link(), Link::Paused);
-    assert_eq!(rig.names(), ["CloseSocket", "StoreStanding"]);
+    assert_eq!(
+        rig.names(),
+        ["DropPooledConnections", "CloseSocket", "StoreStanding"]
+    );
     rig.freeze(minutes(30));
     rig.feed(Event::HostChanged(HostState::Focused));
     assert_eq!(rig.question(), Some(Question::UserMe));
