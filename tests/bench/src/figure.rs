@@ -138,7 +138,39 @@ impl Row {
     }
 }
 
-/// A question about time, answered.
+/// Something that was counted and is no time: wake-ups, bytes.
+#[derive(Debug, Clone, Serialize)]
+pub struct Count {
+    /// Of what.
+    pub what: String,
+    /// How many, or how much.
+    pub value: f64,
+    /// Of what unit.
+    pub unit: &'static str,
+    /// What it should be.
+    pub aim: Option<String>,
+}
+
+impl Count {
+    /// A count without an aim.
+    pub fn new(what: &str, value: f64, unit: &'static str) -> Self {
+        Self {
+            what: what.to_owned(),
+            value,
+            unit,
+            aim: None,
+        }
+    }
+
+    /// States what it should be.
+    #[must_use]
+    pub fn aim(mut self, aim: &str) -> Self {
+        self.aim = Some(aim.to_owned());
+        self
+    }
+}
+
+/// A question, answered.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     /// Its name on the command line.
@@ -147,6 +179,8 @@ pub struct Figure {
     pub title: String,
     /// What was timed.
     pub rows: Vec<Row>,
+    /// What was counted.
+    pub counts: Vec<Count>,
     /// What a reader must know to read the rows.
     pub notes: Vec<String>,
 }

@@ -20,6 +20,7 @@ mod machine;
 mod report;
 mod world;
 
-pub use figure::{Baseline, Figure, Row, Samples};
+pub use figure::{Baseline, Count, Figure, Row, Samples};
+pub use figures::memory;
 pub use machine::Machine;
 pub use report::Report;

@@ -24,6 +24,10 @@ struct Arguments {
 }
 
 fn main() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if runtime.block_on(steadfast_bench::memory::is_child()) {
+        return;
+    }
     let arguments = Arguments::parse();
     if std::env::var_os("RUST_LOG").is_some() {
         tracing_subscriber::fmt()
@@ -37,7 +41,6 @@ fn main() {
     } else {
         arguments.only
     };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let figures = runtime.block_on(async {
         let mut taken = Vec::new();
         for name in wanted {

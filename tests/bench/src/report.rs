@@ -1,6 +1,6 @@
 //! How figures are printed: tables for people, one line of JSON for programs.
 
-use crate::figure::{Figure, Row};
+use crate::figure::{Count, Figure, Row};
 use crate::machine::Machine;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
@@ -23,7 +23,7 @@ impl Report {
     /// A report of these figures.
     pub fn new(machine: Machine, figures: Vec<Figure>) -> Self {
         Self {
-            version: 1,
+            version: 2,
             machine,
             figures,
         }
@@ -40,7 +40,12 @@ impl std::fmt::Display for Report {
         writeln!(formatter, "{}", self.machine)?;
         for figure in &self.figures {
             writeln!(formatter, "\n{}: {}", figure.name, figure.title)?;
-            writeln!(formatter, "{}", table(figure).trim_fmt())?;
+            if !figure.rows.is_empty() {
+                writeln!(formatter, "{}", table(figure).trim_fmt())?;
+            }
+            if !figure.counts.is_empty() {
+                writeln!(formatter, "{}", counts(figure).trim_fmt())?;
+            }
             for note in &figure.notes {
                 writeln!(formatter, "  {note}")?;
             }
@@ -63,6 +68,27 @@ fn table(figure: &Figure) -> Table {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+    }
+    table
+}
+
+fn counts(figure: &Figure) -> Table {
+    let cells = |count: &Count| {
+        [
+            count.what.clone(),
+            format!("{:.0} {}", count.value, count.unit),
+            count.aim.clone().unwrap_or_default(),
+        ]
+    };
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(["what", "counted", "aim"])
+        .add_rows(figure.counts.iter().map(cells));
+    if let Some(column) = table.column_mut(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     table
 }

@@ -124,6 +124,7 @@ fn figure(old: &Taken, young: &Taken, one_request: &Samples) -> Figure {
                 ))
                 .aim("median ≤ 9 s, worst ≤ 16 s"),
         ],
+        counts: Vec::new(),
         notes: vec![
             format!(
                 "the policy's own bounds for an old socket: from {} s (a heartbeat at once, the shortest second look) to {} s (a whole heartbeat, the longest)",

@@ -1,7 +1,10 @@
 //! The figures, a file each.
 
+mod commit;
 mod idle;
+pub mod memory;
 mod open;
+mod quiet;
 mod reconnect;
 mod resume;
 
@@ -19,11 +22,25 @@ pub enum Name {
     Reconnect,
     /// From the start of the app to its accounts.
     Open,
+    /// From a sealed token to a sign-in on the disk.
+    Commit,
+    /// What the core does while nothing happens.
+    Quiet,
+    /// What an idle account costs in memory.
+    Memory,
 }
 
 impl Name {
     /// Every figure, in the order in which they are taken.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Reconnect, Self::Resume, Self::Idle];
+    pub const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Commit,
+        Self::Memory,
+        Self::Quiet,
+        Self::Reconnect,
+        Self::Resume,
+        Self::Idle,
+    ];
 
     /// Takes the figure, with its own number of runs unless another is asked for.
     ///
@@ -36,6 +53,9 @@ impl Name {
             Self::Idle => idle::take(runs_or(100)).await,
             Self::Reconnect => reconnect::take(runs_or(30)).await,
             Self::Open => open::take(runs_or(100)).await,
+            Self::Commit => commit::take(runs_or(200)),
+            Self::Quiet => quiet::take(runs_or(120)).await,
+            Self::Memory => memory::take(runs_or(20)).await,
         }
     }
 }

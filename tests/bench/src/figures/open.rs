@@ -55,6 +55,7 @@ pub(super) async fn take(runs: usize) -> Figure {
                 .aim("≤ 3 ×, ≤ 5 ms"),
             Row::new("open → accounts, in the background", &in_background).against(baseline()),
         ],
+        counts: Vec::new(),
         notes: vec![
             "in front, the accounts' workers begin to validate and to dial while the rest of the open goes on"
                 .to_owned(),

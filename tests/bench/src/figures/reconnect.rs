@@ -87,6 +87,7 @@ pub(super) async fn take(runs: usize) -> Figure {
             ),
         ]
         .concat(),
+        counts: Vec::new(),
         notes: vec![format!(
             "before a dial the policy waits for up to {} ms, so that a fleet does not move in step; the first row of three has that wait in it",
             policy::DIAL_NOW_JITTER.as_millis()

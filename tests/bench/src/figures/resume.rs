@@ -115,6 +115,7 @@ fn figure(taken: &Taken) -> Figure {
                 &taken.health_to_session,
             )),
         ],
+        counts: Vec::new(),
         notes: vec![
             format!(
                 "second_look is drawn from {} to {} s and is part of the second row's times, not of the first's or third's",
