@@ -308,6 +308,13 @@ impl Engine {
         }
     }
 
+    /// Has the list written that names the accounts should the vault be damaged; nobody waits for it.
+    fn refresh_server_list(&self) {
+        if let Some(desk) = lock(&self.vault).as_ref() {
+            drop(desk.hand_in(Vault::refresh_server_list));
+        }
+    }
+
     /// Puts the closing of the vault behind whatever it is still writing.
     fn close_vault_when_free(&self) {
         if let Some(desk) = lock(&self.vault).as_ref() {

@@ -375,6 +375,7 @@ impl Engine {
             return Err(Failure::Outdated);
         };
         self.destroy(stored.retired_key).await;
+        self.refresh_server_list();
         self.refresh_lists().await;
         self.outbox.kick();
         Ok(())

@@ -160,9 +160,9 @@ impl Vault {
         })
     }
 
-    /// The list only serves a later disaster, so a failure to write it does not undo what was committed; the next open
-    /// writes it again.
-    pub(super) fn refresh_server_list(&mut self) {
+    /// Brings the server list up to date with the vault. The list only serves a later disaster, so a failure to write it does
+    /// not undo what was committed; the next open writes it again.
+    pub fn refresh_server_list(&mut self) {
         let folder = self.folder.clone();
         let _ = self.on_connection(|connection| server_list::refresh(&folder, connection));
     }

@@ -144,16 +144,12 @@ impl Vault {
     /// server have ended. Accounts with a live session there are not touched.
     ///
     /// `Stale` if the account has moved on since, or the vault was closed in between: prepare again and seal again. The
-    /// prepared key is doomed then.
+    /// prepared key is doomed then. [`Vault::refresh_server_list`] is to follow, and nobody need wait for it.
     ///
     /// # Errors
     /// If the file cannot be written; on [`VaultError::DiskFull`] the user must be told that the sign-in was not kept.
     pub fn commit_sign_in(&mut self, sign_in: &SignIn) -> Result<Outcome<SignedIn>, VaultError> {
-        let outcome = self.write(Reserve::Keep, |transaction| commit(transaction, sign_in))?;
-        if let Outcome::Committed(_) = outcome {
-            self.refresh_server_list();
-        }
-        Ok(outcome)
+        self.write(Reserve::Keep, |transaction| commit(transaction, sign_in))
     }
 }
 

@@ -147,6 +147,7 @@ impl Device {
         let sign_in = self.prepared_sign_in(server, user, token);
         let outcome = self.vault.commit_sign_in(&sign_in)?;
         let signed_in = outcome.committed().expect("the epoch is current");
+        self.vault.refresh_server_list();
         // The sign-in is stored; what is left undone here is made up for at the next open.
         let _ = self.finish_removal(signed_in.retired_key.as_ref());
         Ok(signed_in)
