@@ -78,3 +78,8 @@ pub use keystore::{FileKeyStore, KeyStore};
 pub use secret::SecretText;
 pub use server::{ClearText, NetworkProfile, Roots, SsoMethod};
 pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};
+
+/// The guide's snippets, compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;
