@@ -165,6 +165,10 @@ pub enum Error {
     /// The key store cannot be read now, for example before the first unlock. Nothing is lost.
     #[error("the key store is not available now")]
     KeyStoreUnavailable,
+    /// The key store has lost the key that the app encrypts with: what was encrypted cannot be read any more. Erase it and
+    /// begin anew.
+    #[error("the data key is lost")]
+    DataKeyLost,
     /// The store is closed, because the app is suspended.
     #[error("suspended")]
     Suspended,
@@ -228,6 +232,7 @@ impl Error {
             Self::RateLimited { .. } => "rate_limited",
             Self::Refused { .. } => "refused",
             Self::KeyStoreUnavailable => "key_store_unavailable",
+            Self::DataKeyLost => "data_key_lost",
             Self::Suspended => "suspended",
             Self::DiskFull => "disk_full",
             Self::StoreUnavailable => "store_unavailable",
@@ -266,6 +271,7 @@ impl Error {
             | Self::Moved { .. }
             | Self::PreAuthenticationNeeded
             | Self::ServerTooOld
+            | Self::DataKeyLost
             | Self::StoreNewer { .. }
             | Self::DiskFull => Reaction::TellUser,
             Self::Refused { status, .. } if *status < 500 => Reaction::TellUser,

@@ -66,16 +66,16 @@ pub mod session;
 pub mod vault;
 
 pub use api::{
-    ActiveSession, Changes, Config, Confirmation, Link, MagicLink, Method, Notice, NoticeId,
-    NoticeKind, Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows, SignIn,
-    SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, UserQuery, UserSummary,
-    message,
+    ActiveSession, Changes, Config, Confirmation, EraseReason, Link, MagicLink, Method, Notice,
+    NoticeId, NoticeKind, Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows,
+    SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, UserQuery,
+    UserSummary, message,
 };
 pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};
 pub use error::{Error, Reaction};
 pub use keystore::{FileKeyStore, KeyStore};
-pub use secret::SecretText;
+pub use secret::{Key, SecretText};
 pub use server::{ClearText, NetworkProfile, Roots, SsoMethod};
 pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};
 

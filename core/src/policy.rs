@@ -67,6 +67,8 @@ pub const RESTORE_LOOKS: [Duration; 4] = [seconds(30), minutes(2), minutes(5), m
 pub const RESTORE_SPREAD_PERCENT: u32 = 30;
 /// How long an ended account's data is kept before the app is asked to erase it. A weekend must not cost drafts.
 pub const ERASE_AFTER: Duration = minutes(30 * 24 * 60);
+/// How often it is looked whether an end is that long ago.
+pub const ERASE_LOOK: Duration = minutes(24 * 60);
 /// Online time without any usable answer after which sign-in is offered.
 pub const UNVERIFIABLE_AFTER: Duration = minutes(24 * 60);
 /// Unusable answers needed besides [`UNVERIFIABLE_AFTER`].

@@ -5,58 +5,16 @@
     reason = "in a test, what does not hold stops the test"
 )]
 
-use std::sync::Arc;
+mod common;
+
+use common::{PASSWORD, server, until, until_live};
 use std::task::{Context, Waker};
 use std::time::Duration;
-use steadfast::{
-    AccountId, Config, Device, DeviceKind, FileKeyStore, HostState, Revision, Shows, SignIn,
-    Snapshot, Steadfast, message,
-};
-use steadfast_testserver::{Role, Server};
-
-const PASSWORD: &str = "Passw0rd!alice";
-
-async fn server() -> Server {
-    Server::builder()
-        .tls(true)
-        .user("sysadmin", "Sys@dmin-pass1", Role::Admin)
-        .user("alice", PASSWORD, Role::User)
-        .start()
-        .await
-        .unwrap()
-}
+use steadfast::{HostState, Revision, Shows, SignIn, Steadfast, message};
+use steadfast_testserver::Server;
 
 fn open(folder: &tempfile::TempDir, server: &Server) -> Steadfast {
-    let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
-    let mut config = Config::new(folder.path().join("vault"), device);
-    config.network.extra_authorities = vec![server.ca_pem().unwrap().to_owned()];
-    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
-    Steadfast::open(config, Arc::new(keys)).unwrap()
-}
-
-async fn until(
-    core: &Steadfast,
-    account: AccountId,
-    reached: impl Fn(&Snapshot) -> bool,
-) -> Snapshot {
-    let mut revision = Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            if let Some(snapshot) = changes
-                .accounts
-                .into_iter()
-                .find(|snapshot| snapshot.id == account)
-                && reached(&snapshot)
-            {
-                return snapshot;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached; it stands at {:?}", core.snapshot(account)))
+    common::open(folder.path(), server)
 }
 
 #[tokio::test]
@@ -68,10 +26,7 @@ async fn a_user_signs_in_is_live_and_a_revoked_one_is_out() {
         .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
         .await
         .unwrap();
-    let live = until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    let live = until_live(&core, account).await;
     assert_eq!(live.shows(), Shows::Content);
     assert_eq!(live.username, "alice");
 
@@ -99,10 +54,7 @@ async fn closing_wakes_those_who_wait_and_later_calls_are_told() {
         .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
         .await
         .unwrap();
-    until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    until_live(&core, account).await;
     let first = core.events(account, 0).await.unwrap();
     assert!(first.gap, "the first connection is news to the app");
     let revision = core.changes(Revision::START).await.unwrap().revision;
@@ -138,10 +90,7 @@ async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network()
         .sign_in(SignIn::new(server.url(), "alice", PASSWORD))
         .await
         .unwrap();
-    until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    until_live(&core, account).await;
     let start = core.events(account, 0).await.unwrap().last_seq;
 
     let posted = async |after: i64, count: usize| {
@@ -205,10 +154,7 @@ async fn a_sign_in_that_its_caller_abandons_is_stored_or_was_never_sent() {
             break snapshot.id;
         }
     };
-    until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    until_live(&core, account).await;
     assert_eq!(server.control().sessions("alice").len(), 1);
     core.close().await;
 }
@@ -222,10 +168,7 @@ async fn two_sign_ins_at_once_leave_one_session_and_the_other_is_owed_its_end() 
     let (first, second) = tokio::join!(sign_in(), sign_in());
     let account = first.unwrap();
     assert_eq!(second.unwrap(), account);
-    until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    until_live(&core, account).await;
     server
         .control()
         .wait_from(0, |request| request.path.ends_with("/users/logout"))
@@ -266,9 +209,6 @@ async fn twenty_suspensions_lose_nothing_and_leave_no_file_open() {
         let standing = core.snapshot(account).unwrap().standing;
         assert_eq!(standing, steadfast::Standing::Active);
     }
-    until(&core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await;
+    until_live(&core, account).await;
     core.close().await;
 }

@@ -33,6 +33,12 @@ pub const MFA_ENROLMENT: Message = Message {
     text: "Multi-factor authentication is required on this server.",
 };
 
+/// On the cover, while what the app stored of another user is being erased.
+pub const PREPARING: Message = Message {
+    id: "preparing",
+    text: "Preparing this device…",
+};
+
 /// On the sign-in page when the key that opens the stored session is gone, for example after a restored backup.
 pub const KEY_LOST: Message = Message {
     id: "key_lost",

@@ -1,7 +1,7 @@
 //! What the user is to be told, and what the app owes. Both are durable and kept until the app acknowledges them.
 
 use crate::api::message::{self, Message};
-use crate::session::{AccountId, Reason, UnixMillis};
+use crate::session::{AccountId, UnixMillis};
 
 /// A notice's number; never used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,47 @@ impl Notice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObligationId(pub i64);
 
+/// Why an app has to erase what it stored of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EraseReason {
+    /// Another user signed in on the same server.
+    AnotherUser,
+    /// The account was forgotten.
+    Forgotten,
+    /// The server ordered a wipe.
+    Wiped,
+    /// The session ended long ago and nobody signed in again.
+    EndedLongAgo,
+    /// A reason that only a newer version knows.
+    Other,
+}
+
+impl EraseReason {
+    const CODES: [(Self, &str); 4] = [
+        (Self::AnotherUser, "another_user"),
+        (Self::Forgotten, "forgotten"),
+        (Self::Wiped, "Wiped"),
+        (Self::EndedLongAgo, "ended_long_ago"),
+    ];
+
+    /// The stable code, as stored.
+    pub fn code(self) -> &'static str {
+        Self::CODES
+            .iter()
+            .find(|(reason, _)| *reason == self)
+            .map_or("other", |(_, code)| code)
+    }
+
+    /// The reason of this code.
+    pub fn from_code(code: &str) -> Self {
+        Self::CODES
+            .iter()
+            .find(|(_, known)| *known == code)
+            .map_or(Self::Other, |(reason, _)| *reason)
+    }
+}
+
 /// Work that the app owes and acknowledges when it is done: erase what it stored of this account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obligation {
@@ -59,8 +100,10 @@ pub struct Obligation {
     pub server_url: String,
     /// The server's id of the user.
     pub user_id: String,
-    /// Why the account's session ended, if it did.
-    pub reason: Option<Reason>,
+    /// Why.
+    pub reason: EraseReason,
+    /// The account whose content stays covered until this is acknowledged.
+    pub blocks: Option<AccountId>,
     /// Since when, in wall-clock time.
     pub created_at: UnixMillis,
 }

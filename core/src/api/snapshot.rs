@@ -86,6 +86,11 @@ pub struct Snapshot {
     pub reason: Option<Reason>,
     /// Content must not be shown.
     pub cover: bool,
+    /// The session ended by a verdict that turned out to be wrong:
+    /// [`continue_session`](crate::Steadfast::continue_session) takes it up again without a password.
+    pub may_continue: bool,
+    /// Content is covered until the app has acknowledged an [`Obligation`] to erase what it stored of somebody else.
+    pub waits_for_erasing: bool,
     /// The way to the server.
     pub link: Link,
     /// When the session expires as far as is known, in wall-clock time. A session never ends because of it alone.
@@ -109,6 +114,9 @@ impl Snapshot {
             }),
             Standing::Unverifiable => Shows::SignIn(Some(message::UNVERIFIABLE)),
             Standing::NeedsMfa => Shows::Cover(message::MFA_ENROLMENT),
+            Standing::Active | Standing::Suspect | Standing::Locked if self.waits_for_erasing => {
+                Shows::Cover(message::PREPARING)
+            }
             Standing::Active | Standing::Suspect | Standing::Locked if self.cover => {
                 Shows::Cover(message::CHECKING_SESSION)
             }

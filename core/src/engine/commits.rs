@@ -1,16 +1,16 @@
 //! What the machine wants stored, as transactions of the vault, and what goes with each: keys deleted, bytes wiped, lists
 //! read again.
 
-use crate::api::{Notice, NoticeId, NoticeKind, Obligation, ObligationId};
+use crate::api::{EraseReason, Notice, NoticeId, NoticeKind, Obligation, ObligationId};
 use crate::engine::account::Account;
 use crate::engine::token::NoToken;
-use crate::engine::worker::Committed;
+use crate::engine::worker::{Committed, Message};
 use crate::engine::{Engine, Failure};
 use crate::error::Error;
 use crate::server::wire;
 use crate::session::{
-    AccountId, Effect, Epoch, Event, KeyTrouble, Notice as MachineNotice, Now, Reason, State,
-    StoredParts, StoredStanding, TokenFate, UnixMillis, step,
+    AccountId, Effect, Epoch, Event, KeyTrouble, Notice as MachineNotice, Now, State, StoredParts,
+    StoredStanding, TokenFate, UnixMillis, step,
 };
 use crate::vault::{self, KeyName, OldToken, Outcome, Stamp, UserFacts, Vault, VaultError};
 use crate::vault::{Binding, Column, seal};
@@ -21,6 +21,15 @@ use std::sync::Arc;
 pub(crate) struct Lists {
     pub(crate) notices: Vec<Notice>,
     pub(crate) obligations: Vec<Obligation>,
+}
+
+impl Lists {
+    /// Whether an account waits for the erasing of somebody else's data.
+    pub(crate) fn blocks(&self, account: AccountId) -> bool {
+        self.obligations
+            .iter()
+            .any(|obligation| obligation.blocks == Some(account))
+    }
 }
 
 const NOTICE_KINDS: [(NoticeKind, &str); 3] = [
@@ -50,10 +59,6 @@ fn stored(standing: StoredStanding) -> vault::StoredStanding {
     }
 }
 
-fn reason_of(code: &str) -> Option<Reason> {
-    Reason::ALL.into_iter().find(|reason| reason.name() == code)
-}
-
 /// Reads what the app is told and what it owes.
 pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
     let notices = vault.notices()?.into_iter().filter_map(|notice| {
@@ -75,7 +80,8 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
             account: obligation.account,
             server_url: obligation.server_url,
             user_id: obligation.user_id,
-            reason: reason_of(&obligation.reason),
+            reason: EraseReason::from_code(&obligation.reason),
+            blocks: obligation.blocks,
             created_at: obligation.created_at,
         });
     Ok(Lists {
@@ -162,6 +168,7 @@ impl Engine {
             },
         };
         let taken = !matches!(token, vault::TokenFate::KeptUntil(_));
+        let wiped = notice == Some(MachineNotice::Wiped);
         let end = vault::End {
             account: account.id,
             epoch,
@@ -176,7 +183,7 @@ impl Engine {
             }),
             token,
             erase: match notice {
-                Some(MachineNotice::Wiped) => Some(Reason::Wiped.name().to_owned()),
+                Some(MachineNotice::Wiped) => Some(EraseReason::Wiped.code().to_owned()),
                 _ => None,
             },
             at: self.times.wall(),
@@ -191,6 +198,9 @@ impl Engine {
         }
         if ended.owed.is_some() {
             self.outbox.kick();
+        }
+        if wiped {
+            self.delete_doomed_keys().await;
         }
         self.refresh_lists().await;
         Ok(Committed::Under(epoch))
@@ -230,7 +240,11 @@ impl Engine {
     }
 
     /// The token of a session that is over here, sealed for the outbox.
-    async fn token_owed(&self, account: &Account, epoch: Epoch) -> Result<OldToken, Failure> {
+    pub(crate) async fn token_owed(
+        &self,
+        account: &Account,
+        epoch: Epoch,
+    ) -> Result<OldToken, Failure> {
         Ok(match account.tokens.get(self, account.id, epoch).await {
             Ok(token) => {
                 let key = self
@@ -254,7 +268,7 @@ impl Engine {
 
     /// Nothing can be written, so what makes the token worthless here is destroying its key; and the server is told once,
     /// while the token is still in memory.
-    async fn sign_out_on_a_full_disk(self: &Arc<Self>, account: &Account, epoch: Epoch) {
+    pub(crate) async fn sign_out_on_a_full_disk(self: &Arc<Self>, account: &Account, epoch: Epoch) {
         let id = account.id;
         if let Ok(token) = account.tokens.get(self, id, epoch).await {
             // Best effort, as the caller is told.
@@ -357,10 +371,23 @@ impl Engine {
     /// Shows the app what it is told and what it owes, as the vault now has it.
     pub(crate) async fn refresh_lists(&self) {
         if let Ok(lists) = self.vault(read_lists).await {
+            let mut freed = Vec::new();
             self.hub.change(|changes| {
+                for snapshot in &mut changes.accounts {
+                    let waits = lists.blocks(snapshot.id);
+                    if snapshot.waits_for_erasing && !waits {
+                        freed.push(snapshot.id);
+                    }
+                    snapshot.waits_for_erasing = waits;
+                    snapshot.cover |= waits;
+                }
                 changes.notices = lists.notices;
                 changes.obligations = lists.obligations;
             });
+            // Whether such an account is still covered is its machine's to say.
+            for account in freed.into_iter().filter_map(|id| self.account(id).ok()) {
+                account.send(Message::Publish);
+            }
         }
     }
 

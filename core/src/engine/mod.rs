@@ -11,6 +11,7 @@ mod desk;
 pub(crate) mod events;
 mod hub;
 mod keys;
+mod life;
 mod lifecycle;
 mod link;
 mod magic_link;
@@ -91,6 +92,8 @@ pub(crate) struct Engine {
     host: watch::Sender<HostState>,
     outbox: Outbox,
     closed: AtomicBool,
+    /// Held while a data key is made, so that two callers get the same one.
+    making_data_key: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
     storing: RwLock<()>,
 }
@@ -148,7 +151,13 @@ impl Engine {
         let (vault, _) = Desk::start("steadfast-vault", vault).map_err(resources)?;
         let first = Changes {
             revision: Revision::START,
-            accounts: records.iter().map(first_snapshot).collect(),
+            accounts: records
+                .iter()
+                .map(|record| Snapshot {
+                    waits_for_erasing: lists.blocks(record.id),
+                    ..first_snapshot(record)
+                })
+                .collect(),
             notices: lists.notices,
             obligations: lists.obligations,
         };
@@ -168,6 +177,7 @@ impl Engine {
             host: watch::Sender::new(config.host_state),
             outbox: Outbox::default(),
             closed: AtomicBool::new(false),
+            making_data_key: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
             config,
         });
@@ -184,6 +194,7 @@ impl Engine {
         }
         engine.delete_keys(interrupted.orphan_keys);
         engine.start_outbox();
+        engine.start_erasing();
         Ok(engine)
     }
 
@@ -211,6 +222,12 @@ impl Engine {
         // What the first step will show is shown from the start: content that has to be covered is never seen before that.
         let (opened, _) = step(&state, Event::Opened, now);
         let mut snapshot = first_snapshot(&record);
+        snapshot.waits_for_erasing = self
+            .hub
+            .read()
+            .obligations
+            .iter()
+            .any(|obligation| obligation.blocks == Some(record.id));
         show(&mut snapshot, &opened.view(), now);
         self.hub.change(|changes| {
             match changes
@@ -352,6 +369,7 @@ impl Engine {
                     standing: known.standing,
                     reason: known.reason,
                     cover: known.cover,
+                    waits_for_erasing: known.waits_for_erasing,
                     link: known.link,
                     ..fresh
                 };
@@ -437,6 +455,8 @@ fn first_snapshot(record: &AccountRecord) -> Snapshot {
         standing: crate::api::Standing::Active,
         reason: None,
         cover: true,
+        may_continue: false,
+        waits_for_erasing: false,
         link: crate::api::Link::Paused,
         expires_at: record.expires_at,
         validated_at: record.validated_at.as_ref().map(|stamp| stamp.wall),
@@ -449,7 +469,8 @@ fn show(snapshot: &mut Snapshot, view: &View, now: Now) {
     use crate::api::Link as Public;
     use crate::session::Link;
     (snapshot.standing, snapshot.reason) = public_standing(view.standing);
-    snapshot.cover = view.cover;
+    snapshot.cover = view.cover || snapshot.waits_for_erasing;
+    snapshot.may_continue = view.standing.may_continue();
     snapshot.validated_at = view.validated_at.or(snapshot.validated_at);
     let wall = |until: crate::session::BootMillis| {
         let wait = i64::try_from(until.since(now.boot).as_millis()).unwrap_or(i64::MAX);

@@ -103,6 +103,13 @@ impl Questions {
         }
     }
 
+    /// Nobody wants any answer any more.
+    pub(crate) fn stop(&mut self) {
+        if let Some((_, task)) = self.open.take() {
+            task.abort();
+        }
+    }
+
     /// Tries the key store again in the background; [`Message::Key`] follows.
     pub(crate) fn read_key(&self, epoch: Epoch) {
         let engine = self.engine.clone();

@@ -36,7 +36,7 @@ impl Engine {
         }
     }
 
-    fn standing_allows(&self, id: AccountId) -> Result<(), Error> {
+    pub(crate) fn standing_allows(&self, id: AccountId) -> Result<(), Error> {
         use crate::session::Reason;
         let current = self.hub.read();
         let snapshot = current

@@ -375,6 +375,9 @@ impl Engine {
             return Err(Failure::Outdated);
         };
         self.destroy(stored.retired_key).await;
+        if !stored.erase_first.is_empty() {
+            self.delete_doomed_keys().await;
+        }
         self.refresh_server_list();
         self.refresh_lists().await;
         self.outbox.kick();

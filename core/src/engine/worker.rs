@@ -8,6 +8,7 @@ use crate::engine::account::Account;
 use crate::engine::link::Sockets;
 use crate::engine::questions::{Questions, Returned};
 use crate::engine::{Engine, Failure};
+use crate::error::Error;
 use crate::policy;
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
@@ -32,6 +33,12 @@ pub(crate) enum Message {
     },
     /// Sign out; answered when it is stored, or when it could not be.
     SignOut(oneshot::Sender<Result<(), Failure>>),
+    /// The user took the offer to continue; answered when it is stored, or why it cannot be.
+    Continue(oneshot::Sender<Result<(), Error>>),
+    /// Remove the account; answered when it is stored, and then the worker ends, or why it could not be.
+    Forget(oneshot::Sender<Result<(), Error>>),
+    /// Something that is not the machine's changed what is shown.
+    Publish,
     /// A sign-in was stored under a new epoch; answered when the machine knows.
     SignedIn {
         epoch: Epoch,
@@ -114,6 +121,14 @@ impl Worker {
                     let _ = done.send(());
                     return;
                 }
+                Some(Message::Forget(done)) => {
+                    let forgotten = self.forget().await;
+                    let gone = matches!(forgotten, Ok(()) | Err(Error::NoSuchAccount));
+                    let _ = done.send(forgotten);
+                    if gone {
+                        return;
+                    }
+                }
                 Some(message) => self.take(message).await,
                 None => return,
             }
@@ -165,8 +180,45 @@ impl Worker {
                 }
             }
             Message::Wire { socket, event } => self.wire(socket, event).await,
-            Message::Stop(_) => {}
+            Message::Continue(done) => {
+                self.feed(Event::ContinueRequested).await;
+                let _ = done.send(self.continued());
+            }
+            Message::Publish => self.publish(),
+            Message::Stop(_) | Message::Forget(_) => {}
         }
+    }
+
+    /// Whether the session is the account's again.
+    fn continued(&self) -> Result<(), Error> {
+        match self.state.view().standing {
+            StandingView::Active
+            | StandingView::Suspect
+            | StandingView::NeedsMfa
+            | StandingView::Locked => Ok(()),
+            StandingView::Unverifiable => Err(Error::Unverifiable),
+            // It could not be written, and is tried again.
+            StandingView::Ended {
+                may_continue: true, ..
+            } => Err(Error::StoreUnavailable),
+            StandingView::Ended {
+                reason: Reason::SignedOut,
+                ..
+            } => Err(Error::NotSignedIn),
+            StandingView::Ended { .. } => Err(Error::SessionEnded),
+        }
+    }
+
+    async fn forget(&mut self) -> Result<(), Error> {
+        self.engine
+            .commit_forget(self.account.id, Some(&self.account))
+            .await?;
+        self.sockets.close();
+        self.questions.stop();
+        for waiter in self.waiters.drain(..) {
+            let _ = waiter.done.send(());
+        }
+        Ok(())
     }
 
     /// Turns what a socket brought into what the machine knows, and the app's events into the queue.

@@ -561,6 +561,18 @@ pub enum StandingView {
     Unverifiable,
 }
 
+impl StandingView {
+    /// The user may continue without a password.
+    pub fn may_continue(self) -> bool {
+        match self {
+            Self::Ended { may_continue, .. } => may_continue,
+            Self::Active | Self::Suspect | Self::NeedsMfa | Self::Locked | Self::Unverifiable => {
+                false
+            }
+        }
+    }
+}
+
 impl State {
     /// The epoch.
     pub fn epoch(&self) -> Epoch {

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod atomic_file;
+mod data_key;
 mod error;
 mod keys;
 mod notices;

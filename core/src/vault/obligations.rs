@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::records::{Obligation, ObligationId, Outcome};
-use super::{Reserve, Vault, VaultError, accounts};
+use super::{Reserve, Vault, VaultError, accounts, data_key};
 use crate::session::{AccountId, Epoch, UnixMillis};
 
 impl Vault {
@@ -71,7 +71,20 @@ pub(super) fn pending(connection: &Connection) -> Result<Vec<Obligation>, VaultE
     Ok(obligations)
 }
 
-/// Stores the obligation to erase the data of an account, in its present epoch.
+/// A sign-in of the same user begins while the erasing of what is left of the earlier one is still owed: it waits for that.
+pub(super) fn wait_for_own(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+) -> Result<(), VaultError> {
+    transaction.execute(
+        "UPDATE obligations SET blocks = ?1 WHERE account = ?1 AND acknowledged = 0",
+        [account.0],
+    )?;
+    Ok(())
+}
+
+/// Stores the obligation to erase the data of an account, in its present epoch. The key that the app may have encrypted it with
+/// dies in the same transaction.
 pub(super) fn erase(
     transaction: &Transaction<'_>,
     account: AccountId,
@@ -79,6 +92,7 @@ pub(super) fn erase(
     blocks: Option<AccountId>,
     at: UnixMillis,
 ) -> Result<Option<ObligationId>, VaultError> {
+    data_key::doom(transaction, account)?;
     let id = transaction
         .prepare_cached(
             "INSERT INTO obligations (account, epoch, kind, reason, server_url, user_id, blocks, created_at)

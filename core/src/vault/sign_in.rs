@@ -233,6 +233,7 @@ fn commit(
         (None, None)
     };
     write_row(transaction, sign_in)?;
+    obligations::wait_for_own(transaction, account)?;
     outbox::owe_own_device(transaction, account, sign_in.device_id.as_deref(), at)?;
     let erase_first = erase_ended_others(transaction, sign_in)?;
     Ok(Outcome::Committed(SignedIn {

@@ -1,0 +1,88 @@
+//! The name of the key that an app encrypts with: written before the key is made, and doomed in the transaction that raises
+//! the obligation to erase what the key opens.
+
+use rusqlite::{OptionalExtension, Transaction};
+
+use super::records::{KeyName, Outcome};
+use super::{Reserve, Vault, VaultError, keys};
+use crate::session::AccountId;
+
+impl Vault {
+    /// The name of an account's data key; `None` if it has none, or there is no such account.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn data_key_name(&mut self, account: AccountId) -> Result<Option<KeyName>, VaultError> {
+        self.on_connection(|connection| {
+            let name: Option<Option<String>> = connection
+                .prepare_cached("SELECT data_key_name FROM accounts WHERE id = ?1")?
+                .query_row([account.0], |row| row.get(0))
+                .optional()?;
+            Ok(name.flatten().map(KeyName))
+        })
+    }
+
+    /// Sets the name of a data key aside. The key is made next, and [`Vault::commit_data_key`] follows; a kill in between
+    /// leaves an orphan key that the next open lists.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn prepare_data_key(&mut self, account: AccountId) -> Result<KeyName, VaultError> {
+        let name = format!("data-{}-{}", account.0, keys::random_name()?);
+        self.write(Reserve::Keep, |transaction| {
+            transaction.execute(
+                "INSERT INTO pending_keys (name, account, state) VALUES (?1, ?2, 'prepared')",
+                (&name, account.0),
+            )?;
+            Ok(())
+        })?;
+        Ok(KeyName(name))
+    }
+
+    /// Makes a prepared key the account's data key; one that it had before is doomed. `Stale` if the account is gone or the
+    /// vault was closed in between; the prepared key is doomed then.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn commit_data_key(
+        &mut self,
+        account: AccountId,
+        name: &KeyName,
+    ) -> Result<Outcome, VaultError> {
+        self.write(Reserve::Keep, |transaction| {
+            let reserved = transaction.execute(
+                "DELETE FROM pending_keys WHERE name = ?1 AND state = 'prepared'",
+                [name.as_str()],
+            )?;
+            if reserved == 0 {
+                return Ok(Outcome::Stale);
+            }
+            doom(transaction, account)?;
+            let changed = transaction.execute(
+                "UPDATE accounts SET data_key_name = ?2 WHERE id = ?1",
+                (account.0, name.as_str()),
+            )?;
+            if changed == 0 {
+                keys::doom(transaction, account.0, name.as_str())?;
+                return Ok(Outcome::Stale);
+            }
+            Ok(Outcome::Committed(()))
+        })
+    }
+}
+
+/// Takes the data key of an account away; the key is to be deleted from the key store.
+pub(super) fn doom(transaction: &Transaction<'_>, account: AccountId) -> Result<(), VaultError> {
+    let name: Option<Option<String>> = transaction
+        .prepare_cached("SELECT data_key_name FROM accounts WHERE id = ?1")?
+        .query_row([account.0], |row| row.get(0))
+        .optional()?;
+    if let Some(name) = name.flatten() {
+        keys::doom(transaction, account.0, &name)?;
+        transaction.execute(
+            "UPDATE accounts SET data_key_name = NULL WHERE id = ?1",
+            [account.0],
+        )?;
+    }
+    Ok(())
+}

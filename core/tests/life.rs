@@ -1,0 +1,342 @@
+//! An account after its sign-in: a wrong verdict heals, an account is forgotten, its data key dies with it, and what one user
+//! left is erased before the next one sees anything.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "in a test, what does not hold stops the test"
+)]
+
+mod common;
+
+use common::{PASSWORD, config, eventually, open, open_with, server, sign_in, until, until_live};
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use steadfast::keystore::testing::{Behaviour, MemoryKeyStore, ScriptedKeyStore};
+use steadfast::vault::DATABASE_FILE;
+use steadfast::{
+    AccountId, EraseReason, Error, HostState, NoticeKind, Reason, Shows, SignIn, Standing,
+    Steadfast, message,
+};
+use steadfast_testserver::Server;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// Makes the server wrong: its replica does not know the session, and its database is well.
+async fn wrong_verdict(core: &Steadfast, server: &Server, account: AccountId) {
+    server.control().clock_advance(Duration::from_secs(60));
+    server.control().replica_lag(Duration::from_secs(3_600));
+    server.control().clear_token_cache();
+    core.verify(account, DEADLINE).await.unwrap();
+    let ended = until(core, account, |snapshot| {
+        snapshot.standing == Standing::Ended
+    })
+    .await;
+    assert_eq!(ended.reason, Some(Reason::SessionEnded));
+    assert!(!ended.may_continue);
+}
+
+/// Lets the server come to its senses and the core ask once more.
+async fn offered(core: &Steadfast, server: &Server, account: AccountId) {
+    server.control().replica_lag(Duration::ZERO);
+    core.verify(account, DEADLINE).await.unwrap();
+    until(core, account, |snapshot| snapshot.may_continue).await;
+}
+
+/// Hazards D01, D02, D10.
+#[tokio::test]
+async fn a_wrong_verdict_heals_by_the_users_own_act_and_not_by_itself() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    until_live(&core, account).await;
+    wrong_verdict(&core, &server, account).await;
+    assert_eq!(core.notices()[0].kind, NoticeKind::SessionEnded);
+    assert_eq!(
+        core.continue_session(account).await,
+        Err(Error::SessionEnded),
+        "nothing is offered yet"
+    );
+
+    offered(&core, &server, account).await;
+    let kinds: Vec<_> = core.notices().iter().map(|notice| notice.kind).collect();
+    assert_eq!(kinds, [NoticeKind::MayContinue], "the end was withdrawn");
+    let shown = core.snapshot(account).unwrap();
+    assert!(shown.cover && matches!(shown.shows(), Shows::SignIn(_)));
+
+    core.continue_session(account).await.unwrap();
+    let live = until_live(&core, account).await;
+    assert_eq!(live.shows(), Shows::Content);
+    assert_eq!(core.notices(), []);
+    core.continue_session(account).await.unwrap();
+    assert_eq!(server.control().sessions("alice").len(), 1);
+    core.close().await;
+}
+
+#[tokio::test]
+async fn the_offer_dies_with_a_touched_form_and_with_a_restart_that_proves_nothing() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    wrong_verdict(&core, &server, account).await;
+    offered(&core, &server, account).await;
+
+    let wrong = SignIn::new(server.url(), "bob", "not his password");
+    assert_eq!(core.sign_in(wrong).await, Err(Error::InvalidCredentials));
+    until(&core, account, |snapshot| !snapshot.may_continue).await;
+    assert_eq!(
+        core.continue_session(account).await,
+        Err(Error::SessionEnded)
+    );
+    core.close().await;
+}
+
+#[tokio::test]
+async fn a_window_of_zero_keeps_nothing_to_continue_with() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MemoryKeyStore::default());
+    let mut config = config(folder.path(), &server);
+    config.restore_window = Duration::ZERO;
+    let core = Steadfast::open(config, keys.clone()).unwrap();
+    let account = sign_in(&core, &server, "alice").await;
+    wrong_verdict(&core, &server, account).await;
+    eventually(|| keys.names() == ["outbox"]).await;
+    server.control().replica_lag(Duration::ZERO);
+    core.verify(account, DEADLINE).await.unwrap();
+    assert!(!core.snapshot(account).unwrap().may_continue);
+    core.close().await;
+}
+
+/// Hazard D24.
+#[tokio::test]
+async fn a_forgotten_account_leaves_a_debt_an_obligation_and_nothing_else() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MemoryKeyStore::default());
+    let core = open_with(folder.path(), &server, keys.clone());
+    let account = sign_in(&core, &server, "alice").await;
+    until_live(&core, account).await;
+    core.data_key(account).await.unwrap();
+    assert_eq!(keys.names().len(), 3, "token, outbox, data");
+
+    let logout = server.control().request_count();
+    core.forget(account).await.unwrap();
+    assert!(core.accounts().is_empty());
+    for outcome in [
+        core.snapshot(account).map(|_| ()),
+        core.sign_out(account).await,
+        core.forget(account).await,
+        core.data_key(account).await.map(|_| ()),
+        core.events(account, 0).await.map(|_| ()),
+    ] {
+        assert_eq!(outcome, Err(Error::NoSuchAccount));
+    }
+    let obligations = core.obligations();
+    assert_eq!(obligations.len(), 1);
+    assert_eq!(obligations[0].account, account);
+    assert_eq!(obligations[0].reason, EraseReason::Forgotten);
+    eventually(|| keys.names() == ["outbox"]).await;
+    server
+        .control()
+        .wait_from(logout, |request| request.path.ends_with("/users/logout"))
+        .await;
+    eventually(|| server.control().sessions("alice").is_empty()).await;
+    server
+        .control()
+        .wait_for_sockets(|sockets| sockets.is_empty())
+        .await;
+    core.close().await;
+
+    let core = open_with(folder.path(), &server, keys);
+    assert!(core.accounts().is_empty());
+    assert_eq!(core.obligations().len(), 1, "owed until it is done");
+    core.acknowledge_obligation(core.obligations()[0].id)
+        .await
+        .unwrap();
+    let again = sign_in(&core, &server, "alice").await;
+    assert!(again > account, "an id is never used twice");
+    until_live(&core, again).await;
+    core.close().await;
+}
+
+#[tokio::test]
+async fn an_account_is_forgotten_whatever_it_stands_at() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(store.clone()));
+    let ended = sign_in(&core, &server, "alice").await;
+    let other = sign_in(&core, &server, "bob").await;
+    core.sign_out(ended).await.unwrap();
+    core.forget(ended).await.unwrap();
+    assert_eq!(core.accounts().len(), 1);
+
+    core.host_state(HostState::Suspended).await.unwrap();
+    assert_eq!(core.forget(other).await, Err(Error::Suspended));
+    store.set(Behaviour::Unavailable);
+    core.host_state(HostState::Focused).await.unwrap();
+    // The token is in memory, but what is owed to the server cannot be sealed now.
+    assert_eq!(core.forget(other).await, Err(Error::KeyStoreUnavailable));
+    assert_eq!(core.accounts().len(), 1, "nothing was done");
+    store.set(Behaviour::Works);
+    core.forget(other).await.unwrap();
+    assert!(core.accounts().is_empty());
+    core.close().await;
+}
+
+/// Q14. Hazard B09.
+#[tokio::test]
+async fn the_data_key_is_one_and_the_same_until_it_dies() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(store.clone()));
+    let account = sign_in(&core, &server, "alice").await;
+    let (one, two) = tokio::join!(core.data_key(account), core.data_key(account));
+    let key = one.unwrap();
+    assert_eq!(two.unwrap(), key);
+    assert_eq!(format!("{key:?}"), "Key(…)");
+
+    core.sign_out(account).await.unwrap();
+    assert_eq!(core.data_key(account).await, Err(Error::NotSignedIn));
+    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    assert_eq!(
+        core.data_key(account).await.unwrap(),
+        key,
+        "drafts can be read"
+    );
+    assert_eq!(
+        core.obligations(),
+        [],
+        "the same user keeps what the app stored"
+    );
+    core.close().await;
+
+    let core = open_with(folder.path(), &server, Arc::new(store.clone()));
+    assert_eq!(core.data_key(account).await.unwrap(), key);
+    store.set(Behaviour::Unavailable);
+    assert_eq!(
+        core.data_key(account).await,
+        Err(Error::KeyStoreUnavailable)
+    );
+    store.set(Behaviour::Absent);
+    assert_eq!(core.data_key(account).await, Err(Error::DataKeyLost));
+    store.set(Behaviour::Works);
+    assert_eq!(
+        core.data_key(account).await.unwrap(),
+        key,
+        "nothing was made in its place meanwhile"
+    );
+    let renewed = core.renew_data_key(account).await.unwrap();
+    assert_ne!(renewed, key);
+    assert_eq!(core.data_key(account).await.unwrap(), renewed);
+    core.close().await;
+}
+
+/// MM-T409.
+#[tokio::test]
+async fn the_next_user_sees_nothing_until_what_the_first_one_left_is_erased() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MemoryKeyStore::default());
+    let core = open_with(folder.path(), &server, keys.clone());
+    let alice = sign_in(&core, &server, "alice").await;
+    core.data_key(alice).await.unwrap();
+    core.sign_out(alice).await.unwrap();
+    assert_eq!(core.obligations(), []);
+
+    let bob = sign_in(&core, &server, "bob").await;
+    let shown = core.snapshot(bob).unwrap();
+    assert!(shown.cover && shown.waits_for_erasing);
+    assert_eq!(shown.shows(), Shows::Cover(message::PREPARING));
+    let owed = core.obligations();
+    assert_eq!(owed.len(), 1);
+    assert_eq!(
+        (owed[0].account, owed[0].reason, owed[0].blocks),
+        (alice, EraseReason::AnotherUser, Some(bob))
+    );
+    eventually(|| !keys.names().iter().any(|name| name.starts_with("data-"))).await;
+    core.close().await;
+
+    let core = open_with(folder.path(), &server, keys);
+    assert_eq!(
+        core.snapshot(bob).unwrap().shows(),
+        Shows::Cover(message::PREPARING),
+        "a kill in between changes nothing"
+    );
+    until_live(&core, bob).await;
+    assert!(core.snapshot(bob).unwrap().cover);
+    core.acknowledge_obligation(owed[0].id).await.unwrap();
+    let free = until(&core, bob, |snapshot| !snapshot.cover).await;
+    assert_eq!(free.shows(), Shows::Content);
+    core.close().await;
+}
+
+fn move_end_back(folder: &Path, days: i64) {
+    let file = folder.join("vault").join(DATABASE_FILE);
+    let connection = Connection::open(file).unwrap();
+    let changed = connection
+        .execute("UPDATE accounts SET ended_at = ended_at - ?1", [days * DAY])
+        .unwrap();
+    assert_eq!(changed, 1);
+}
+
+/// Hazard D23.
+#[tokio::test]
+async fn what_ended_long_ago_is_erased_when_the_servers_clock_says_so_too() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    core.sign_out(account).await.unwrap();
+    core.close().await;
+
+    // The device's clock is 31 days ahead of the end, the server's is not.
+    move_end_back(folder.path(), 31);
+    let now = server.control().now_ms();
+    server.control().clock_set(now - 31 * DAY);
+    let asked = server.control().request_count();
+    let core = open(folder.path(), &server);
+    let answered = |request: &steadfast_testserver::RequestRecord| {
+        request.path.ends_with("/system/ping") && request.status.is_some()
+    };
+    server.control().wait_from(asked, answered).await;
+    assert_eq!(core.obligations(), []);
+    core.close().await;
+
+    server.control().clock_set(now);
+    let core = open(folder.path(), &server);
+    eventually(|| !core.obligations().is_empty()).await;
+    let owed = core.obligations().remove(0);
+    assert_eq!(owed.reason, EraseReason::EndedLongAgo);
+    assert_eq!(core.snapshot(account).unwrap().shows(), Shows::SignIn(None));
+
+    // The same user comes back before the app has done it, and waits for it.
+    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    assert!(core.snapshot(account).unwrap().cover);
+    core.acknowledge_obligation(owed.id).await.unwrap();
+    until(&core, account, |snapshot| !snapshot.cover).await;
+    core.close().await;
+}
+
+#[tokio::test]
+async fn what_ended_yesterday_is_not_asked_about() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    core.sign_out(account).await.unwrap();
+    core.close().await;
+    move_end_back(folder.path(), 1);
+    let core = open(folder.path(), &server);
+    core.sign_in(SignIn::new(server.url(), "alice", PASSWORD))
+        .await
+        .unwrap();
+    assert_eq!(core.obligations(), []);
+    core.close().await;
+}
