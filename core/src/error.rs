@@ -40,6 +40,15 @@ pub enum Error {
     /// A request's path leads off the account's own server.
     #[error("the request leads off the account's server")]
     ForeignOrigin,
+    /// A file of the app could not be read or written.
+    #[error("the file cannot be used: {reason}")]
+    File {
+        /// What the operating system said, in words for a developer, without the file's name.
+        reason: String,
+    },
+    /// The app ended the transfer.
+    #[error("cancelled")]
+    Cancelled,
     /// A body is larger than the limit.
     #[error("larger than {limit} bytes")]
     TooLarge {
@@ -198,6 +207,8 @@ impl Error {
             Self::InvalidAddress { .. } => "invalid_address",
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::ForeignOrigin => "foreign_origin",
+            Self::File { .. } => "file",
+            Self::Cancelled => "cancelled",
             Self::TooLarge { .. } => "too_large",
             Self::NoSuchAccount => "no_such_account",
             Self::NoSuchSession => "no_such_session",
@@ -248,6 +259,7 @@ impl Error {
             | Self::InvalidArgument { .. }
             | Self::ForeignOrigin
             | Self::TooLarge { .. }
+            | Self::Cancelled
             | Self::NoSuchAccount
             | Self::NoSuchSession
             | Self::ConfirmationExpired
@@ -272,6 +284,7 @@ impl Error {
             | Self::PreAuthenticationNeeded
             | Self::ServerTooOld
             | Self::DataKeyLost
+            | Self::File { .. }
             | Self::StoreNewer { .. }
             | Self::DiskFull => Reaction::TellUser,
             Self::Refused { status, .. } if *status < 500 => Reaction::TellUser,

@@ -66,10 +66,10 @@ pub mod session;
 pub mod vault;
 
 pub use api::{
-    ActiveSession, Changes, Config, Confirmation, EraseReason, Link, MagicLink, Method, Notice,
-    NoticeId, NoticeKind, Obligation, ObligationId, Request, Response, Revision, ServerInfo, Shows,
-    SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, UserQuery,
-    UserSummary, message,
+    ActiveSession, Changes, Config, Confirmation, Download, EraseReason, Link, MagicLink, Method,
+    Notice, NoticeId, NoticeKind, Obligation, ObligationId, Progress, Request, Response, Revision,
+    ServerInfo, Shows, SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast,
+    Transfer, Upload, UserQuery, UserSummary, message,
 };
 pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};

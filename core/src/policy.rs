@@ -189,6 +189,24 @@ pub const HAPPY_EYEBALLS_STAGGER: Duration = Duration::from_millis(250);
 pub const SOCKET_COMMANDS_WAITING: usize = 64;
 /// Messages that may wait to be taken. Beyond them the connection is not read, so the server feels the pressure.
 pub const SOCKET_EVENTS_WAITING: usize = 16;
+/// Bytes of a message to the server; it closes the connection of a client that sends more.
+pub const SOCKET_REQUEST_LIMIT: usize = 8_192;
+/// Bytes of such a message around its action and its data: the names and a number of any length.
+pub const SOCKET_REQUEST_FRAME: usize = 64;
+/// Longest name of an action; the server's own are below 32.
+pub const ACTION_LENGTH_LIMIT: usize = 128;
+/// A message of the app that has no reply by then is given up; the server replies within milliseconds.
+pub const SEND_DEADLINE: Duration = seconds(10);
+/// Messages of the app that may wait for their replies at a time.
+pub const SENDS_WAITING: usize = 64;
+/// A transfer of which not a byte moved for this long is given up. It has no deadline for the whole: a large file on a slow
+/// network takes as long as it takes.
+pub const TRANSFER_IDLE: Duration = seconds(30);
+/// Bytes of a chunk read from a file.
+pub const TRANSFER_CHUNK: usize = 32 * 1024;
+/// Chunks of a transfer that may wait between the disk and the network. One that comes from the network is as large as the
+/// buffer below it has grown, some 400 KiB, so each more that waits is felt.
+pub const TRANSFER_CHUNKS: usize = 1;
 /// Bytes that may wait to be written; the server refuses messages above 8,192 anyway.
 pub const SOCKET_WRITE_BUFFER_LIMIT: usize = 256 * 1024;
 /// How long a polite close may take.

@@ -12,11 +12,13 @@ mod lifecycle;
 mod magic_link;
 pub mod message;
 mod notices;
+mod realtime;
 mod requests;
 mod sessions;
 mod sign_in;
 mod snapshot;
 mod sso;
+mod transfers;
 
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;
@@ -27,6 +29,7 @@ pub use sessions::ActiveSession;
 pub use sign_in::{ServerInfo, SignIn, SignInAgain, SignInMethod};
 pub use snapshot::{Changes, Link, Revision, Shows, Snapshot, Standing};
 pub use sso::SsoStart;
+pub use transfers::{Download, Progress, Transfer, Upload};
 
 use crate::engine::Engine;
 use crate::error::Error;

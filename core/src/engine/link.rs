@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::engine::account::Account;
 use crate::engine::events::{Arrival, ResumeFrom};
 use crate::engine::questions::unknown_why;
+use crate::engine::realtime::{Sent, Waiting};
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
 use crate::evidence::SOCKET_NOT_AUTHENTICATED_IDS;
@@ -15,6 +16,7 @@ use crate::server::socket::{
 };
 use crate::session::{Epoch, Event, SocketEnd, SocketEvent, SocketId, UnknownWhy};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
 /// How a dial went.
@@ -37,6 +39,7 @@ pub(crate) struct Sockets {
     engine: Arc<Engine>,
     account: Arc<Account>,
     open: Option<Open>,
+    waiting: Waiting,
 }
 
 impl Sockets {
@@ -45,6 +48,27 @@ impl Sockets {
             engine,
             account,
             open: None,
+            waiting: Waiting::default(),
+        }
+    }
+
+    /// Sends a message of the app.
+    pub(crate) fn send(
+        &mut self,
+        action: &str,
+        data: serde_json::Value,
+        expects_reply: bool,
+        done: oneshot::Sender<Sent>,
+    ) {
+        if !self.waiting.has_room() {
+            let _ = done.send(Sent::TooMany);
+            return;
+        }
+        let handle = self.open.as_ref().and_then(|open| open.handle.as_ref());
+        match handle.map(|handle| handle.send(action, data)) {
+            Some(Ok(number)) if expects_reply => self.waiting.add(number, done),
+            Some(Ok(_)) => drop(done.send(Sent::Reply(serde_json::Value::Null))),
+            Some(Err(_)) | None => drop(done.send(Sent::NoSocket)),
         }
     }
 
@@ -185,6 +209,7 @@ impl Sockets {
                 let mut events = vec![SocketEvent::BytesArrived];
                 if !ok && is_not_authenticated(error_id.as_deref()) {
                     open.ping = None;
+                    self.waiting.refuse_all();
                     self.account.events.forget_connection();
                     events.push(SocketEvent::Fail);
                 } else if ok && seq_reply.is_some() && seq_reply == open.ping {
@@ -198,11 +223,19 @@ impl Sockets {
                     if data.get("text").and_then(serde_json::Value::as_str) == Some("pong") {
                         events.push(SocketEvent::PongOk);
                     }
+                } else {
+                    let sent = if ok {
+                        Sent::Reply(data)
+                    } else {
+                        Sent::Refused { id: error_id }
+                    };
+                    self.waiting.answer(seq_reply, sent);
                 }
                 events
             }
             WireEvent::Ended(how) => {
                 self.open = None;
+                self.waiting.give_up();
                 vec![SocketEvent::Ended(match how {
                     Ended::CloseFrame { .. } | Ended::Eof | Ended::Reset => SocketEnd::ByServer,
                     Ended::ProtocolError | Ended::TooLarge => SocketEnd::NetworkError,
@@ -242,6 +275,7 @@ impl Sockets {
         if let Some(open) = self.open.take() {
             open.task.abort();
         }
+        self.waiting.give_up();
     }
 }
 

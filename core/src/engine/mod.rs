@@ -18,11 +18,13 @@ mod magic_link;
 mod outbox;
 pub(crate) mod problems;
 mod questions;
+mod realtime;
 mod requests;
 mod sessions;
 mod sign_in;
 mod sso;
 mod token;
+pub(crate) mod transfers;
 mod worker;
 
 use crate::api::{Changes, Config, Revision, SignInMethod, Snapshot};

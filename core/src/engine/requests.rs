@@ -76,15 +76,7 @@ impl Engine {
         let path = request.path.clone();
         let account = self.account(id)?;
         let parts = parts(request);
-        parts
-            .check(account.rest.address())
-            .map_err(|error| match error {
-                InvalidRequest::Path => Error::ForeignOrigin,
-                InvalidRequest::Header => Error::InvalidArgument {
-                    argument: "headers",
-                },
-                InvalidRequest::Id => Error::InvalidArgument { argument: "path" },
-            })?;
+        allowed(&parts, &account)?;
         let (account, _, token) = self.signed_in(id).await?;
         let reply = account
             .rest
@@ -105,7 +97,20 @@ impl Engine {
     }
 }
 
-fn parts(request: Request) -> RequestParts {
+/// Whether a request of the app may be sent to the account's server.
+pub(crate) fn allowed(request: &RequestParts, account: &Account) -> Result<(), Error> {
+    request
+        .check(account.rest.address())
+        .map_err(|error| match error {
+            InvalidRequest::Path => Error::ForeignOrigin,
+            InvalidRequest::Header => Error::InvalidArgument {
+                argument: "headers",
+            },
+            InvalidRequest::Id => Error::InvalidArgument { argument: "path" },
+        })
+}
+
+pub(crate) fn parts(request: Request) -> RequestParts {
     let method = match request.method {
         Method::Get => http::Method::GET,
         Method::Post => http::Method::POST,

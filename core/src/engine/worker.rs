@@ -7,13 +7,14 @@ use crate::api::Standing as PublicStanding;
 use crate::engine::account::Account;
 use crate::engine::link::Sockets;
 use crate::engine::questions::{Questions, Returned};
+use crate::engine::realtime::Sent;
 use crate::engine::{Engine, Failure};
 use crate::error::Error;
 use crate::policy;
 use crate::server::socket::SocketEvent as WireEvent;
 use crate::session::{
-    BootMillis, Effect, Epoch, Event, Hint, HostState, Reason, SocketEnd, SocketEvent, SocketId,
-    StandingView, State, Ticket, Timer, UnixMillis, step,
+    BootMillis, Effect, Epoch, Event, Hint, HostState, Link, Reason, SocketEnd, SocketEvent,
+    SocketId, StandingView, State, Ticket, Timer, UnixMillis, step,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,6 +38,15 @@ pub(crate) enum Message {
     Continue(oneshot::Sender<Result<(), Error>>),
     /// Remove the account; answered when it is stored, and then the worker ends, or why it could not be.
     Forget(oneshot::Sender<Result<(), Error>>),
+    /// A message of the app for the socket; answered when its reply came, or at once if none is expected.
+    Send {
+        action: String,
+        data: serde_json::Value,
+        expects_reply: bool,
+        done: oneshot::Sender<Sent>,
+    },
+    /// Somebody waits for the validation that is under way, if one is.
+    Verdict(oneshot::Sender<()>),
     /// Something that is not the machine's changed what is shown.
     Publish,
     /// A sign-in was stored under a new epoch; answered when the machine knows.
@@ -183,6 +193,25 @@ impl Worker {
             Message::Continue(done) => {
                 self.feed(Event::ContinueRequested).await;
                 let _ = done.send(self.continued());
+            }
+            Message::Send {
+                action,
+                data,
+                expects_reply,
+                done,
+            } => {
+                if self.state.cover() || !matches!(self.state.link(), Link::Live { .. }) {
+                    let _ = done.send(Sent::NoSocket);
+                } else {
+                    self.sockets.send(&action, data, expects_reply, done);
+                }
+            }
+            Message::Verdict(done) => {
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
+                self.answer_waiters();
             }
             Message::Publish => self.publish(),
             Message::Stop(_) | Message::Forget(_) => {}

@@ -15,6 +15,7 @@ pub mod sign_in;
 pub mod socket;
 pub mod sso;
 pub mod tls;
+pub mod transfer;
 pub mod transport;
 pub mod wire;
 

@@ -3,6 +3,7 @@
 //! One pool of connections per account, and fresh connections for the calls on which a verdict may rest. Tokens travel in
 //! the `Authorization` header and nowhere else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -427,6 +428,41 @@ impl Rest {
         request: RequestParts,
         secrets: Secrets,
     ) -> Result<Reply, TransportError> {
+        let (connection, deadline, body_limit) =
+            (request.connection, request.deadline, request.body_limit);
+        let (content, request) = (request.body.clone(), self.prepared(request)?);
+        let client = match connection {
+            Connection::Pooled => self.pooled(),
+            Connection::Fresh => self.fresh.clone().into(),
+        };
+        let mut builder = client
+            .request(request.method, request.url)
+            .headers(request.headers)
+            .timeout(deadline);
+        if let Some(content) = content {
+            builder = builder.body(content);
+        }
+        let mut response = builder.send().await.map_err(failed)?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| TransportError {
+            may_have_been_received: true,
+            ..failed(error)
+        })? {
+            if body.len() + chunk.len() > body_limit {
+                return Err(TransportError::after(TransportErrorKind::TooLarge));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(self.facts(&response, body.freeze(), secrets))
+    }
+
+    /// Connections that may be used again.
+    pub(super) fn pooled(&self) -> Arc<reqwest::Client> {
+        self.pooled.load_full()
+    }
+
+    /// A request as it goes out, its credential in it.
+    pub(super) fn prepared(&self, request: RequestParts) -> Result<Prepared, TransportError> {
         let invalid = TransportError::before(TransportErrorKind::InvalidRequest);
         request.check(&self.address).map_err(|_| invalid)?;
         let mut url = self.address.rest(&request.path).map_err(|_| invalid)?;
@@ -441,29 +477,11 @@ impl Rest {
         if let Some(token) = &request.token {
             headers.insert(header::AUTHORIZATION, bearer(token).ok_or(invalid)?);
         }
-        let client = match request.connection {
-            Connection::Pooled => self.pooled.load_full(),
-            Connection::Fresh => self.fresh.clone().into(),
-        };
-        let mut builder = client
-            .request(request.method, url)
-            .headers(headers)
-            .timeout(request.deadline);
-        if let Some(body) = request.body {
-            builder = builder.body(body);
-        }
-        let mut response = builder.send().await.map_err(failed)?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| TransportError {
-            may_have_been_received: true,
-            ..failed(error)
-        })? {
-            if body.len() + chunk.len() > request.body_limit {
-                return Err(TransportError::after(TransportErrorKind::TooLarge));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(self.facts(&response, body.freeze(), secrets))
+        Ok(Prepared {
+            method: request.method,
+            url,
+            headers,
+        })
     }
 
     fn facts(&self, response: &reqwest::Response, body: Bytes, secrets: Secrets) -> Reply {
@@ -475,10 +493,7 @@ impl Rest {
                 csrf_cookie(all),
             ),
         };
-        let mut others = all.clone();
-        for name in SECRET_HEADERS {
-            others.remove(name);
-        }
+        let others = without_secrets(all);
         Reply {
             status: response.status().as_u16(),
             request_id: headers::single(all, &REQUEST_ID),
@@ -507,6 +522,22 @@ pub(super) enum Secrets {
     Dropped,
 }
 
+/// A request that may go out.
+pub(super) struct Prepared {
+    pub(super) method: Method,
+    pub(super) url: url::Url,
+    pub(super) headers: HeaderMap,
+}
+
+/// Headers that may leave this folder.
+pub(super) fn without_secrets(headers: &HeaderMap) -> HeaderMap {
+    let mut others = headers.clone();
+    for name in SECRET_HEADERS {
+        others.remove(name);
+    }
+    others
+}
+
 /// The `Authorization` header of a token, marked so that no library logs it.
 pub(super) fn bearer(token: &Token) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
@@ -514,7 +545,7 @@ pub(super) fn bearer(token: &Token) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn failed(error: reqwest::Error) -> TransportError {
+pub(super) fn failed(error: reqwest::Error) -> TransportError {
     TransportError::from_reqwest(&error.without_url())
 }
 

@@ -9,6 +9,7 @@ mod authentication;
 mod call;
 mod client_config;
 mod error;
+mod files;
 mod login;
 mod outside;
 mod posts;
@@ -153,6 +154,7 @@ async fn answer(
     }
     let limit = call.shared.world().settings.maximum_body_bytes;
     let body = match shared.flavour {
+        Flavour::V11 if endpoint == Endpoint::CreateFile => read_body(body, limit, limit).await,
         Flavour::V11 => read_body(body, limit, KEPT_BODY).await,
         Flavour::V5 => read_body(body, usize::MAX, usize::MAX).await,
     };
@@ -224,6 +226,8 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
         E::CreatePost => posts::create(call).await,
         E::Post => posts::by_id(call).await,
         E::ChannelPosts => posts::of_channel(call).await,
+        E::CreateFile => files::create(call).await,
+        E::File => files::get(call),
         // The caller takes upgrades out before bodies are read.
         E::WebSocket => Ok(Answer::empty(400)),
     }

@@ -31,7 +31,7 @@ endpoints! {
     CreateAccessToken, AccessTokens, RevokeAccessToken, DisableAccessToken, EnableAccessToken,
     Ping, ClientConfig, ClientLicense, WebSocket,
     OwnTeams, Team, TeamByName, ChannelByName, ChannelByTeamName, OwnChannels, Channel,
-    ViewChannel, CreatePost, Post, ChannelPosts,
+    ViewChannel, CreatePost, Post, ChannelPosts, CreateFile, File,
 }
 
 /// An endpoint and the variable parts of its path, in order.
@@ -90,6 +90,8 @@ pub(crate) fn find<'a>(method: &str, path: &'a str, flavour: Flavour) -> Option<
         ("GET", ["channels", id, "posts"]) => (E::ChannelPosts, vec![*id]),
         ("POST", ["posts"]) => (E::CreatePost, vec![]),
         ("GET", ["posts", id]) => (E::Post, vec![*id]),
+        ("POST", ["files"]) => (E::CreateFile, vec![]),
+        ("GET", ["files", id]) => (E::File, vec![*id]),
         _ => return None,
     };
     if parameters.iter().any(|parameter| parameter.is_empty()) {

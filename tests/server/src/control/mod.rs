@@ -303,6 +303,24 @@ impl Control {
             .id
     }
 
+    /// Puts a file on the server; returns its id.
+    pub fn put_file(&self, bytes: Vec<u8>) -> String {
+        let id = ids::new_id();
+        self.replace_file(&id, bytes);
+        id
+    }
+
+    /// Puts other bytes in the place of a file's.
+    pub fn replace_file(&self, id: &str, bytes: Vec<u8>) {
+        let mut world = self.shared.world();
+        world.files.insert(id.to_owned(), Arc::new(bytes));
+    }
+
+    /// The bytes of a file.
+    pub fn file(&self, id: &str) -> Option<Arc<Vec<u8>>> {
+        self.shared.world().files.get(id).cloned()
+    }
+
     /// Id of a user.
     pub fn user_id(&self, user: &str) -> Option<String> {
         self.shared

@@ -21,6 +21,7 @@ use rate_limit::RateLimiter;
 use requests::RequestLog;
 use sessions::{Lookup, Session, SessionCache};
 use settings::{Database, Flavour, HealthQuery, Settings};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use teams::{Channel, Post, Team};
@@ -50,6 +51,7 @@ pub(crate) struct World {
     pub(crate) team: Team,
     pub(crate) channels: Vec<Channel>,
     pub(crate) posts: Vec<Post>,
+    pub(crate) files: BTreeMap<String, Arc<Vec<u8>>>,
     pub(crate) hub: Hub,
     pub(crate) replica_lag: Duration,
     pub(crate) stripped_headers: Vec<String>,
@@ -125,6 +127,7 @@ impl Shared {
                     Channel::new("off-topic", "Off-Topic", now),
                 ],
                 posts: Vec::new(),
+                files: BTreeMap::new(),
                 hub: Hub::new(flavour),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
