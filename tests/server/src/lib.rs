@@ -29,7 +29,8 @@
 //! the clear: nothing but tests may use this.
 //!
 //! `src/state/` is what the server knows, `src/api/` what it answers over
-//! HTTP, `src/websocket/` its sockets, `src/push/` what it tells devices, `src/control/` the switches that tests
+//! HTTP, `src/provider.rs` the identity provider beside it, `src/browser.rs` a
+//! person at a browser, `src/websocket/` its sockets, `src/push/` what it tells devices, `src/control/` the switches that tests
 //! turn, in process and over HTTP.
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +40,9 @@
 )]
 
 mod api;
+mod browser;
 mod control;
+mod provider;
 mod push;
 mod server;
 mod state;
@@ -47,10 +50,11 @@ mod stream;
 mod tls;
 mod websocket;
 
+pub use browser::{Browser, Page};
 pub use control::{Control, SessionInfo, SocketInfo};
 pub use push::proxy::{PushAnswer, PushRecord};
 pub use server::{Builder, Server};
 pub use state::requests::RequestRecord;
 pub use state::sessions::Session;
-pub use state::settings::{Database, Flavour, HealthQuery, Settings};
+pub use state::settings::{CodeExchange, Database, Flavour, HealthQuery, NamedServer, Settings};
 pub use state::users::Role;

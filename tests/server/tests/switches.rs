@@ -198,6 +198,64 @@ async fn an_enforced_second_factor_is_asked_for_except_on_the_own_account() {
 }
 
 #[tokio::test]
+async fn enforcement_leaves_guests_and_single_sign_on_alone() {
+    let server = server().await;
+    let control = server.control();
+    control.create_user("visitor", "Passw0rd!visitor", Role::Guest);
+    control.settings(|settings| settings.enable_guest_accounts = true);
+    let visitor = sign_in(&server, "visitor", "Passw0rd!visitor").await;
+    let token = alice(&server).await;
+    control.mfa_enforced(true);
+    assert_eq!(
+        get(&server, "users/me/sessions", &visitor).await.status,
+        200
+    );
+    assert_eq!(get(&server, "users/me/sessions", &token).await.status, 403);
+    control.auth_service("alice", "saml");
+    assert_eq!(get(&server, "users/me/sessions", &token).await.status, 200);
+    control.auth_service("alice", "ldap");
+    assert_eq!(get(&server, "users/me/sessions", &token).await.status, 403);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn limits_by_user_count_each_session_and_each_user_for_themselves() {
+    let server = server().await;
+    let (first, second) = (alice(&server).await, alice(&server).await);
+    let bob = sign_in(&server, "bob", "Passw0rd!bob").await;
+    server.control().settings(|settings| {
+        settings.rate_limit_per_second = 1;
+        settings.rate_limit_burst = 60;
+        settings.rate_limit_vary_by_user = true;
+    });
+    let by_session = me(&server, &first).await;
+    let limits = by_session.headers.get_all("x-ratelimit-limit");
+    assert_eq!(
+        limits.iter().collect::<Vec<_>>(),
+        ["61", "61"],
+        "two layers"
+    );
+    // Both sessions are within their own limits when their user is not.
+    let mut limited = None;
+    for _ in 0..60 {
+        for token in [&first, &second] {
+            let reply = me(&server, token).await;
+            if reply.status == 429 {
+                limited.get_or_insert(reply);
+            }
+        }
+    }
+    let limited = limited.expect("the user's limit");
+    assert!(
+        limited.headers.contains_key("x-request-id"),
+        "not the bare one"
+    );
+    assert!(limited.headers.contains_key("retry-after"));
+    assert_eq!(me(&server, &bob).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for_after_the_password_and_works_once() {
     let server = server().await;
     let control = server.control();

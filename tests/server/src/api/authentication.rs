@@ -50,6 +50,11 @@ pub(crate) fn has_token(headers: &HeaderMap, query: &[(String, String)]) -> bool
     token_of(headers, query_token(query)).is_some()
 }
 
+/// The token that a request is counted by.
+pub(crate) fn token<T>(request: &http::Request<T>, query: &[(String, String)]) -> String {
+    token_of(request.headers(), query_token(query)).map_or_else(String::new, |(token, _)| token)
+}
+
 fn query_token(query: &[(String, String)]) -> &str {
     query
         .iter()

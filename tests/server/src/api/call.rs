@@ -1,7 +1,7 @@
 //! One request on its way through the server: what it asks, who asks, and the
 //! headers gathered for its answer.
 
-use super::answer::Headers;
+use super::answer::{Answer, Headers};
 use super::error::ApiError;
 use crate::state::Shared;
 use crate::state::clock::http_date;
@@ -99,6 +99,19 @@ impl Call {
             .and_then(Value::as_str)
             .unwrap_or_default()
             .to_owned()
+    }
+
+    /// A field of a body that a form of a web page sent.
+    pub(crate) fn form(&self, name: &str) -> String {
+        url::form_urlencoded::parse(&self.body)
+            .find(|(key, _)| key == name)
+            .map_or_else(String::new, |(_, value)| value.into_owned())
+    }
+
+    /// Sends the browser elsewhere.
+    pub(crate) fn redirect(&mut self, target: &str) -> Answer {
+        self.answer_headers.add("Location", target);
+        Answer::text(302, "text/html; charset=utf-8", "")
     }
 
     pub(crate) fn is_secure(&self) -> bool {

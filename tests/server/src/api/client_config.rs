@@ -6,7 +6,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
-use crate::state::settings::Settings;
+use crate::state::settings::{CodeExchange, Settings};
 use serde_json::{Map, Value};
 
 /// Known to everybody, whatever the settings here.
@@ -37,20 +37,11 @@ const LIMITED: &[(&str, &str)] = &[
     ("EnableCustomBrand", "false"),
     ("EnableCustomEmoji", "true"),
     ("EnableDiagnostics", "false"),
-    ("EnableGuestAccounts", "false"),
-    ("EnableGuestMagicLink", "false"),
     ("EnableJoinLeaveMessageByDefault", "true"),
-    ("EnableLdap", "false"),
     ("EnableOpenServer", "true"),
-    ("EnableSaml", "false"),
     ("EnableSignUpWithEmail", "true"),
-    ("EnableSignUpWithGitLab", "false"),
-    ("EnableSignUpWithGoogle", "false"),
-    ("EnableSignUpWithOffice365", "false"),
-    ("EnableSignUpWithOpenId", "false"),
     ("EnableUserCreation", "true"),
     ("FeatureFlagAppsEnabled", "false"),
-    ("FeatureFlagMobileSSOCodeExchange", "false"),
     ("FeatureFlagNormalizeLdapDNs", "false"),
     ("ForgotPasswordLink", ""),
     ("GitLabButtonColor", ""),
@@ -226,7 +217,10 @@ pub(crate) fn client_config(call: &mut Call) -> Result<Answer, ApiError> {
     let signing_key = shared.signing_key.public.clone();
     keys.push(("AsymmetricSigningPublicKey".into(), signing_key));
     if !classic || call.session.is_some() {
-        keys.push(("SiteURL".into(), site_url(&settings, &shared.base_url)));
+        keys.push((
+            "SiteURL".into(),
+            settings.site_url_or(&shared.base_url).to_owned(),
+        ));
     }
     keys.extend(limited(&settings));
     if call.session.is_some() {
@@ -248,14 +242,6 @@ pub(crate) fn client_config(call: &mut Call) -> Result<Answer, ApiError> {
     Ok(Answer::json_line(&Value::Object(body)))
 }
 
-fn site_url(settings: &Settings, base_url: &str) -> String {
-    if settings.site_url.is_empty() {
-        base_url.to_owned()
-    } else {
-        settings.site_url.clone()
-    }
-}
-
 fn limited(settings: &Settings) -> Vec<(String, String)> {
     let flag = |key: &str, value: bool| (key.to_owned(), value.to_string());
     vec![
@@ -268,6 +254,18 @@ fn limited(settings: &Settings) -> Vec<(String, String)> {
         flag(
             "EnforceMultifactorAuthentication",
             settings.enforce_multifactor_authentication,
+        ),
+        flag("EnableGuestAccounts", settings.enable_guest_accounts),
+        flag("EnableGuestMagicLink", settings.enable_guest_magic_link),
+        flag("EnableLdap", settings.enable_ldap),
+        flag("EnableSaml", settings.enable_saml),
+        flag("EnableSignUpWithGitLab", settings.enable_gitlab),
+        flag("EnableSignUpWithGoogle", settings.enable_google),
+        flag("EnableSignUpWithOffice365", settings.enable_office365),
+        flag("EnableSignUpWithOpenId", settings.enable_openid),
+        flag(
+            "FeatureFlagMobileSSOCodeExchange",
+            settings.code_exchange == CodeExchange::On,
         ),
         flag("EnableSignInWithEmail", settings.enable_sign_in_with_email),
         flag(

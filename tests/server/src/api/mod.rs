@@ -11,11 +11,13 @@ mod client_config;
 mod error;
 mod files;
 mod login;
+mod other_sign_ins;
 mod outside;
 mod posts;
 mod rate_limit;
 mod route;
 mod sessions;
+pub(crate) mod sso;
 mod system;
 mod teams;
 mod users;
@@ -26,9 +28,9 @@ use crate::state::ids::new_id;
 use crate::state::requests::RequestRecord;
 use crate::state::settings::Flavour;
 use crate::websocket;
-use answer::{Answer, Body, Headers};
+use answer::{Body, Headers};
 use bytes::Bytes;
-use call::{Call, header};
+use call::header;
 use error::ApiError;
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -36,7 +38,8 @@ use hyper::body::Incoming;
 use route::Endpoint;
 use std::sync::Arc;
 
-pub(crate) use answer::Body as AnswerBody;
+pub(crate) use answer::{Answer, Body as AnswerBody};
+pub(crate) use call::Call;
 
 const API: &str = "/api/v4/";
 /// `MaximumPayloadSizeBytes`: a larger JSON body reads as an empty one (seen
@@ -69,10 +72,11 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let language = header(request.headers(), "accept-language").to_owned();
     let request_id = new_id();
-    let rate_limit_headers = match rate_limit::check(shared) {
-        Ok(headers) => headers,
-        Err((headers, answer)) => return respond(shared, headers, answer, false),
-    };
+    let rate_limit_headers =
+        match rate_limit::check(shared, &authentication::token(&request, &query)) {
+            Ok(headers) => headers,
+            Err((headers, answer)) => return respond(shared, headers, answer, false),
+        };
     if let Some(clean) = outside::cleaned(&path) {
         let mut headers = Headers::default();
         headers.add("Location", clean);
@@ -106,13 +110,17 @@ async fn answer(
                 return respond(shared, Headers::default(), answer, false);
             }
         },
-        None => None,
+        None => match sso::find(request.method().as_str(), &path) {
+            Some((page, parameters)) => {
+                return show_page(shared, request, query, page, parameters, request_id).await;
+            }
+            None => None,
+        },
     };
     let Some((endpoint, parameters)) = matched else {
         let headers = common_headers(shared, &request_id);
         let flavour = shared.flavour;
-        let (headers, answer) =
-            outside::answer(&request, &path, headers, &language, &request_id, flavour);
+        let (headers, answer) = outside::answer(&path, headers, &language, &request_id, flavour);
         return respond(shared, headers, answer, false);
     };
 
@@ -142,8 +150,8 @@ async fn answer(
         }
         return upgrade(call, parts, body, &language);
     }
-    if endpoint == Endpoint::Login {
-        match rate_limit::check_sign_in(shared) {
+    if let Some(layer) = rate_limit::Layer::of(endpoint) {
+        match rate_limit::check_route(shared, layer) {
             Ok(headers) => call.answer_headers.extend(headers),
             Err((headers, answer)) => {
                 call.answer_headers.extend(headers);
@@ -160,6 +168,17 @@ async fn answer(
     };
     if let Err(error) = authentication::authenticate(&mut call, access).await {
         return respond_with_error(call, &error, &language);
+    }
+    let user_id = call.session.as_ref().map(|session| session.user_id.clone());
+    if let Some(user_id) = user_id {
+        match rate_limit::check_user(shared, &user_id) {
+            Ok(headers) => call.answer_headers.extend(headers),
+            Err((headers, answer)) => {
+                call.answer_headers.extend(headers);
+                let headers = std::mem::take(&mut call.answer_headers);
+                return respond(shared, headers, answer, false);
+            }
+        }
     }
     match body {
         Some(body) => call.body = body,
@@ -185,8 +204,9 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
     use Endpoint as E;
     match endpoint {
         E::Login => login::login(call).await,
-        E::LoginType => Ok(Answer::empty(404)),
-        E::LoginCodeExchange => login::code_exchange(call),
+        E::LoginType => other_sign_ins::login_type(call).await,
+        E::LoginCodeExchange => other_sign_ins::exchange_code(call).await,
+        E::DesktopTokenLogin => other_sign_ins::desktop_token(call).await,
         E::CheckMfa => Ok(login::check_mfa(call)),
         E::Logout => login::logout(call).await,
         E::Sessions => sessions::list(call).await,
@@ -231,6 +251,39 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
         // The caller takes upgrades out before bodies are read.
         E::WebSocket => Ok(Answer::empty(400)),
     }
+}
+
+/// A page of a sign-in in a browser. Nobody's session is looked at.
+async fn show_page(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    query: Vec<(String, String)>,
+    page: sso::Page,
+    parameters: Vec<String>,
+    request_id: String,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let mut call = Call {
+        shared: shared.clone(),
+        method: parts.method.to_string(),
+        own_path: false,
+        parameters,
+        query,
+        headers: std::mem::take(&mut parts.headers),
+        body: read_body(body, KEPT_BODY, KEPT_BODY)
+            .await
+            .unwrap_or_default(),
+        session: None,
+        answer_headers: common_headers(shared, &request_id),
+        request_id,
+    };
+    call.answer_headers.add("Vary", "Accept-Encoding");
+    if call.method == "GET" {
+        call.answer_headers.add("Expires", "0");
+    }
+    let answer = sso::show(page, &mut call).await;
+    let headers = std::mem::take(&mut call.answer_headers);
+    respond(shared, headers, answer, false)
 }
 
 fn upgrade(

@@ -5,12 +5,11 @@ use super::answer::{Answer, Headers};
 use super::error::ApiError;
 use crate::state::clock::http_date;
 use crate::state::settings::Flavour;
-use http::Request;
-use hyper::body::Incoming;
 
 /// When the page was written, for the generation that serves it as a file.
 const PAGE_WRITTEN_MS: i64 = 1_626_000_000_000;
-const PAGE: &str = "<!doctype html><html><head><title>Mattermost</title></head></html>\n";
+pub(super) const WEB_PAGE: &str =
+    "<!doctype html><html><head><title>Mattermost</title></head></html>\n";
 
 /// The clean form of a path that is not; the router redirects there.
 pub(crate) fn cleaned(path: &str) -> Option<String> {
@@ -36,14 +35,13 @@ pub(crate) fn cleaned(path: &str) -> Option<String> {
 
 /// Answers a path outside of the API.
 pub(crate) fn answer(
-    request: &Request<Incoming>,
     path: &str,
     mut headers: Headers,
     language: &str,
     request_id: &str,
     flavour: Flavour,
 ) -> (Headers, Answer) {
-    if let Some(answer) = sso(request, path, &mut headers, language, request_id, flavour) {
+    if let Some(answer) = webhook(path, &mut headers, language, request_id, flavour) {
         return (headers, answer);
     }
     let policy = match flavour {
@@ -59,12 +57,15 @@ pub(crate) fn answer(
     }
     headers.add("Cache-Control", "no-cache, max-age=31556926, public");
     if !flavour.is_classic() {
-        return (headers, Answer::text(200, "text/html", PAGE));
+        return (headers, Answer::text(200, "text/html", WEB_PAGE));
     }
     headers.add("Accept-Ranges", "bytes");
-    headers.add("Content-Length", PAGE.len().to_string());
+    headers.add("Content-Length", WEB_PAGE.len().to_string());
     headers.add("Last-Modified", http_date(PAGE_WRITTEN_MS));
-    (headers, Answer::text(200, "text/html; charset=utf-8", PAGE))
+    (
+        headers,
+        Answer::text(200, "text/html; charset=utf-8", WEB_PAGE),
+    )
 }
 
 /// The router's 404: JSON that 5.37 does not call so.
@@ -76,39 +77,14 @@ pub(super) fn no_such_route(path: &str, flavour: Flavour) -> Answer {
     }
 }
 
-/// The start of a single sign-on on a server that has none set up, and an
-/// unknown incoming webhook.
-fn sso(
-    request: &Request<Incoming>,
+/// An unknown incoming webhook.
+fn webhook(
     path: &str,
     headers: &mut Headers,
     language: &str,
     request_id: &str,
     flavour: Flavour,
 ) -> Option<Answer> {
-    let mut handled = |get: bool| {
-        headers.add("Vary", "Accept-Encoding");
-        if get {
-            headers.add("Expires", "0");
-        }
-    };
-    let query = request.uri().query().unwrap_or_default();
-    if path.starts_with("/oauth/") && path.ends_with("/mobile_login") {
-        handled(true);
-        let own_scheme = url::form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == "redirect_to")
-            .is_none_or(|(_, to)| to.starts_with("mmauth://") || to.starts_with("mmauthbeta://"));
-        let status = if own_scheme { 501 } else { 200 };
-        return Some(Answer::text(status, "text/html", PAGE));
-    }
-    if path == "/login/sso/saml" {
-        handled(true);
-        headers.add(
-            "Location",
-            "/error?message=SAML+2.0+is+not+configured+or+supported+on+this+server.&s=none",
-        );
-        return Some(Answer::empty(302));
-    }
     if path.starts_with("/hooks/") && flavour.is_classic() {
         let error = ApiError::new(
             400,
@@ -119,7 +95,7 @@ fn sso(
         return Some(Answer::json_with_status(400, &body));
     }
     if let Some(id) = path.strip_prefix("/hooks/") {
-        handled(false);
+        headers.add("Vary", "Accept-Encoding");
         let error = ApiError::new(
             400,
             "web.incoming_webhook.general.app_error",

@@ -24,7 +24,7 @@ macro_rules! endpoints {
 }
 
 endpoints! {
-    Login, CheckMfa, LoginType, LoginCodeExchange, Logout,
+    Login, CheckMfa, LoginType, LoginCodeExchange, DesktopTokenLogin, Logout,
     Sessions, RevokeSession, RevokeAllSessions, RevokeEveryone, AttachDevice,
     Users, SearchUsers, UsersByIds, User, UserByName, UserByEmail, PatchUser, SetActive,
     SetPassword, GenerateMfaSecret, SetMfa, GetStatus, SetStatus,
@@ -50,6 +50,7 @@ pub(crate) fn find<'a>(method: &str, path: &'a str, flavour: Flavour) -> Option<
         ("POST", ["users", "login", "sso", "code-exchange"]) if !classic => {
             (E::LoginCodeExchange, vec![])
         }
+        ("POST", ["users", "login", "desktop_token"]) if !classic => (E::DesktopTokenLogin, vec![]),
         ("POST", ["users", "logout"]) => (E::Logout, vec![]),
         ("POST", ["users", "sessions", "revoke", "all"]) => (E::RevokeEveryone, vec![]),
         ("PUT", ["users", "sessions", "device"]) => (E::AttachDevice, vec![]),
@@ -109,6 +110,7 @@ pub(crate) fn access(endpoint: Endpoint, own_account: bool) -> Access {
         | E::CheckMfa
         | E::LoginType
         | E::LoginCodeExchange
+        | E::DesktopTokenLogin
         | E::Logout
         | E::Ping
         | E::ClientConfig

@@ -7,6 +7,7 @@ use crate::push::proxy::{PushAnswer, PushRecord};
 use crate::state::requests::RequestRecord;
 use crate::state::sessions::Session;
 use crate::state::settings::{Database, HealthQuery, Settings};
+use crate::state::single_use::DESKTOP_TOKEN;
 use crate::state::users::{AccessToken, Role, User};
 use crate::state::{Life, Shared, ids};
 use serde::Serialize;
@@ -266,6 +267,51 @@ impl Control {
         let id = user.id.clone();
         self.shared.world().users.push(user);
         id
+    }
+
+    /// Says who vouches for a user: `gitlab`, `google`, `office365`, `openid`,
+    /// `saml`, `ldap`, `magic_link`, or the password (empty).
+    pub fn auth_service(&self, user: &str, service: &str) {
+        self.edit_user(user, |user| user.auth_service = service.to_owned());
+    }
+
+    /// Says whether a user's e-mail address was verified.
+    pub fn email_verified(&self, user: &str, verified: bool) {
+        self.edit_user(user, |user| user.email_verified = verified);
+    }
+
+    /// Says whether a user is at home on another server.
+    pub fn remote(&self, user: &str, remote: bool) {
+        let remote_id = if remote { ids::new_id() } else { String::new() };
+        self.edit_user(user, |user| user.remote_id = remote_id);
+    }
+
+    fn edit_user(&self, user: &str, change: impl FnOnce(&mut User)) {
+        if let Some(user) = self.shared.world().user_named(user) {
+            change(user);
+        }
+    }
+
+    /// What was in the links that a guest was mailed, oldest first.
+    pub fn mailed_links(&self, user: &str) -> Vec<String> {
+        let id = self.user_id(user);
+        let world = self.shared.world();
+        let own = world
+            .mailbox
+            .iter()
+            .filter(|(to, _)| Some(to) == id.as_ref());
+        own.map(|(_, token)| token.clone()).collect()
+    }
+
+    /// Makes a token that a desktop app signs in with, once and soon.
+    ///
+    /// # Panics
+    /// When there is no such user.
+    pub fn create_desktop_token(&self, user: &str) -> String {
+        let now = self.shared.now();
+        let id = self.user_id(user).expect("a known user");
+        let mut world = self.shared.world();
+        world.desktop_tokens.hand_out(id, now, DESKTOP_TOKEN)
     }
 
     /// Makes a personal access token; returns its id and the token.

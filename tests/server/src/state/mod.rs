@@ -9,6 +9,8 @@ pub(crate) mod rate_limit;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod settings;
+pub(crate) mod single_use;
+pub(crate) mod sso;
 pub(crate) mod teams;
 pub(crate) mod user_agent;
 pub(crate) mod users;
@@ -17,11 +19,12 @@ use crate::push::proxy::PushProxy;
 use crate::push::signature::SigningKey;
 use crate::websocket::hub::Hub;
 use clock::Clock;
-use rate_limit::RateLimiter;
+use rate_limit::RateLimits;
 use requests::RequestLog;
 use sessions::{Lookup, Session, SessionCache};
 use settings::{Database, Flavour, HealthQuery, Settings};
 use std::collections::BTreeMap;
+use single_use::SingleUse;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use teams::{Channel, Post, Team};
@@ -55,12 +58,17 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) replica_lag: Duration,
     pub(crate) stripped_headers: Vec<String>,
-    /// The limit of the whole server, and that of the sign-in route.
-    pub(crate) rate_limiter: RateLimiter,
-    pub(crate) sign_in_rate_limiter: RateLimiter,
+    pub(crate) rate_limits: RateLimits,
     /// Revoked sessions whose devices are still to be told to wipe.
     pub(crate) wipes: Vec<Session>,
     pub(crate) wipes_waiting: Arc<Notify>,
+    pub(crate) sso: sso::SignIns,
+    /// Ids of guests, by what is in the links they were mailed.
+    pub(crate) magic_links: SingleUse<String>,
+    /// Ids of guests and what they were mailed, oldest first.
+    pub(crate) mailbox: Vec<(String, String)>,
+    /// Ids of users, by desktop token.
+    pub(crate) desktop_tokens: SingleUse<String>,
 }
 
 pub(crate) struct Shared {
@@ -131,10 +139,13 @@ impl Shared {
                 hub: Hub::new(flavour),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
-                rate_limiter: RateLimiter::default(),
-                sign_in_rate_limiter: RateLimiter::default(),
+                rate_limits: RateLimits::default(),
                 wipes: Vec::new(),
                 wipes_waiting: Arc::default(),
+                sso: sso::SignIns::default(),
+                magic_links: SingleUse::default(),
+                mailbox: Vec::new(),
+                desktop_tokens: SingleUse::default(),
             }),
             clock,
             database: watch::Sender::new(Database::Healthy),
@@ -223,13 +234,15 @@ impl World {
         self.channels.iter().find(|channel| channel.id == id)
     }
 
-    /// Whether the user still has to enrol a second factor.
+    /// Whether the user still has to enrol a second factor. Bots never have to,
+    /// nor has who signs in elsewhere, nor a guest.
     pub(crate) fn must_enrol(&self, session: &Session) -> bool {
         self.settings.enable_multifactor_authentication
             && self.settings.enforce_multifactor_authentication
-            && self
-                .user(&session.user_id)
-                .is_some_and(|user| !user.is_bot && !user.second_factor.active)
+            && self.user(&session.user_id).is_some_and(|user| {
+                let exempt = user.is_bot || user.uses_single_sign_on() || user.is_guest();
+                !exempt && !user.second_factor.active
+            })
     }
 
     /// Deactivates or activates an account: sessions first, news afterwards.

@@ -1,6 +1,7 @@
 //! Rate limits: the generic cell rate algorithm with the arithmetic and the
 //! headers of the throttled library that Mattermost uses.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// What a limiter says about one request.
@@ -13,7 +14,18 @@ pub(crate) struct Verdict {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// One limit. All clients share it: on the loopback interface they are one.
+/// All limits. On the loopback interface all clients are one address.
+#[derive(Default)]
+pub(crate) struct RateLimits {
+    /// The whole server's, by token where it varies by user.
+    pub(crate) server: HashMap<String, RateLimiter>,
+    /// By user id.
+    pub(crate) users: HashMap<String, RateLimiter>,
+    pub(crate) sign_in: RateLimiter,
+    pub(crate) desktop_token: RateLimiter,
+}
+
+/// One limit.
 #[derive(Default)]
 pub(crate) struct RateLimiter {
     theoretical_arrival: Option<Instant>,

@@ -214,7 +214,7 @@ impl World {
             return Err(Lookup::AccessTokensOff);
         }
         let mut props = BTreeMap::from([
-            ("is_guest".to_owned(), "false".to_owned()),
+            ("is_guest".to_owned(), user.is_guest().to_string()),
             ("type".to_owned(), "UserAccessToken".to_owned()),
             ("user_access_token_id".to_owned(), access_token.id),
         ]);
@@ -254,10 +254,11 @@ impl World {
             self.revoke_others_with_device(user_id, device_id, None);
         }
         self.make_room(user_id);
-        let roles = self
-            .user(user_id)
-            .map_or_else(String::new, |user| user.roles.clone());
+        let (roles, is_guest) = self.user(user_id).map_or_else(Default::default, |user| {
+            (user.roles.clone(), user.is_guest())
+        });
         props.insert("csrf".into(), new_id());
+        props.insert("is_guest".into(), is_guest.to_string());
         let mut session = Session {
             id: new_id(),
             token: new_id(),
@@ -296,6 +297,8 @@ impl World {
     pub(crate) fn length_ms(&self, session: &Session) -> i64 {
         let hours = if session.is_mobile() {
             self.settings.session_length_mobile_hours
+        } else if session.prop("isOAuthUser") == "true" || session.prop("isSaml") == "true" {
+            self.settings.session_length_sso_hours
         } else {
             self.settings.session_length_web_hours
         };

@@ -55,6 +55,32 @@ pub enum HealthQuery {
     Absent,
 }
 
+/// What becomes of `POST /users/login/sso/code-exchange`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeExchange {
+    /// `FeatureFlags.MobileSSOCodeExchange` is off: 410, and links hold the session.
+    #[default]
+    Off,
+    /// The flag is on: links hold a code.
+    On,
+    /// Off on one of the versions in between, which said 400.
+    OffWith400,
+}
+
+/// What links from the browser say of the server they come from (`srv`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedServer {
+    /// Its own `SiteURL`.
+    #[default]
+    Own,
+    /// Nothing, as before late 10.11.
+    None,
+    /// Another one's.
+    Another(String),
+}
+
 /// Mattermost's own configuration, as far as sessions depend on it.
 ///
 /// Durations keep the unit of the setting they stand for. The defaults are
@@ -66,6 +92,8 @@ pub struct Settings {
     pub session_length_web_hours: i64,
     /// `SessionLengthMobileInHours`.
     pub session_length_mobile_hours: i64,
+    /// `SessionLengthSSOInHours`: sessions of single sign-on that are not mobile.
+    pub session_length_sso_hours: i64,
     /// `SessionCacheInMinutes`: how long a node trusts a session it has read.
     pub session_cache_minutes: i64,
     /// `SessionIdleTimeoutInMinutes`; 0 switches it off.
@@ -84,6 +112,32 @@ pub struct Settings {
     pub enable_multifactor_authentication: bool,
     /// `EnforceMultifactorAuthentication` (needs a licence on a real server).
     pub enforce_multifactor_authentication: bool,
+    /// `GitLabSettings.Enable`.
+    pub enable_gitlab: bool,
+    /// `GoogleSettings.Enable`.
+    pub enable_google: bool,
+    /// `Office365Settings.Enable`.
+    pub enable_office365: bool,
+    /// `OpenIdSettings.Enable`.
+    pub enable_openid: bool,
+    /// `SamlSettings.Enable`.
+    pub enable_saml: bool,
+    /// `LdapSettings.Enable`.
+    pub enable_ldap: bool,
+    /// `NativeAppSettings.AppCustomURLSchemes`.
+    pub app_custom_url_schemes: Vec<String>,
+    /// What becomes of login codes of single sign-on.
+    pub code_exchange: CodeExchange,
+    /// `srv` in links from the browser; 5.37 sends none.
+    pub named_server: NamedServer,
+    /// `EnableGuestMagicLink` of the newest servers.
+    pub enable_guest_magic_link: bool,
+    /// `GuestAccountsSettings.Enable`.
+    pub enable_guest_accounts: bool,
+    /// Whether there is a licence that has guests in it.
+    pub guest_accounts_licensed: bool,
+    /// `RequireEmailVerification`.
+    pub require_email_verification: bool,
     /// `EnableUserAccessTokens`.
     pub enable_user_access_tokens: bool,
     /// `EnableReliableWebSockets` of 5.37; later generations always resume.
@@ -112,6 +166,9 @@ pub struct Settings {
     pub rate_limit_per_second: u32,
     /// `RateLimitSettings.MaxBurst`.
     pub rate_limit_burst: u32,
+    /// `RateLimitSettings.VaryByUser`: each session has the server's limit to
+    /// itself, and each user one more.
+    pub rate_limit_vary_by_user: bool,
     /// How long one attempt to reach a frozen database takes, in milliseconds.
     pub database_connect_timeout_ms: u64,
     /// Time for a socket to authenticate, in milliseconds.
@@ -137,6 +194,7 @@ impl Default for Settings {
         Self {
             session_length_web_hours: 4320,
             session_length_mobile_hours: 4320,
+            session_length_sso_hours: 720,
             session_cache_minutes: 10,
             session_idle_timeout_minutes: 43_200,
             extend_session_length_with_activity: false,
@@ -146,6 +204,19 @@ impl Default for Settings {
             enable_sign_in_with_username: true,
             enable_multifactor_authentication: true,
             enforce_multifactor_authentication: false,
+            enable_gitlab: false,
+            enable_google: false,
+            enable_office365: false,
+            enable_openid: false,
+            enable_saml: false,
+            enable_ldap: false,
+            app_custom_url_schemes: vec!["mmauth://".into(), "mmauthbeta://".into()],
+            code_exchange: CodeExchange::Off,
+            named_server: NamedServer::Own,
+            enable_guest_magic_link: false,
+            enable_guest_accounts: false,
+            guest_accounts_licensed: true,
+            require_email_verification: false,
             enable_user_access_tokens: true,
             enable_reliable_websockets: false,
             push_notifications: false,
@@ -159,6 +230,7 @@ impl Default for Settings {
             maximum_body_bytes: 50 * 1024 * 1024,
             rate_limit_per_second: 0,
             rate_limit_burst: 100,
+            rate_limit_vary_by_user: false,
             database_connect_timeout_ms: 5_000,
             websocket_auth_grace_ms: 5_000,
             websocket_ping_ms: 60_000,
@@ -168,6 +240,43 @@ impl Default for Settings {
             websocket_send_queue: 256,
             websocket_dead_queue: 128,
             websocket_maximum_message: 8_192,
+        }
+    }
+}
+
+impl Settings {
+    /// Switches every kind of single sign-on on or off.
+    pub fn enable_single_sign_on(&mut self, enabled: bool) {
+        self.enable_gitlab = enabled;
+        self.enable_google = enabled;
+        self.enable_office365 = enabled;
+        self.enable_openid = enabled;
+        self.enable_saml = enabled;
+    }
+
+    pub(crate) fn has_single_sign_on(&self) -> bool {
+        ["gitlab", "google", "office365", "openid", "saml"]
+            .iter()
+            .any(|service| self.offers(service))
+    }
+
+    /// Whether users of an authentication service may sign in.
+    pub(crate) fn offers(&self, service: &str) -> bool {
+        match service {
+            "gitlab" => self.enable_gitlab,
+            "google" => self.enable_google,
+            "office365" => self.enable_office365,
+            "openid" => self.enable_openid,
+            "saml" => self.enable_saml,
+            "ldap" => self.enable_ldap,
+            _ => false,
+        }
+    }
+
+    pub(crate) fn site_url_or<'a>(&'a self, base_url: &'a str) -> &'a str {
+        match self.site_url.as_str() {
+            "" => base_url,
+            own => own,
         }
     }
 }

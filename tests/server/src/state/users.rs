@@ -5,6 +5,11 @@ use super::settings::Flavour;
 use serde_json::{Map, Value, json};
 use totp_rs::{Builder, Secret, Totp};
 
+/// `auth_service` of a user of the directory.
+pub(crate) const LDAP: &str = "ldap";
+/// `auth_service` of a guest who is mailed links.
+pub(crate) const MAGIC_LINK: &str = "magic_link";
+
 /// What a user may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -14,6 +19,8 @@ pub enum Role {
     User,
     /// Ordinary member who may also create personal access tokens.
     UserWithAccessTokens,
+    /// Guest.
+    Guest,
 }
 
 impl Role {
@@ -22,6 +29,7 @@ impl Role {
             Self::Admin => "system_admin system_user",
             Self::User => "system_user",
             Self::UserWithAccessTokens => "system_user system_user_access_token",
+            Self::Guest => "system_guest",
         }
     }
 }
@@ -53,6 +61,11 @@ pub(crate) struct User {
     pub(crate) last_password_update: i64,
     pub(crate) failed_attempts: u32,
     pub(crate) is_bot: bool,
+    /// Who vouches for the user in place of a password; empty: the password does.
+    pub(crate) auth_service: String,
+    pub(crate) email_verified: bool,
+    /// The server that the user is at home at; empty: this one.
+    pub(crate) remote_id: String,
     pub(crate) status: String,
     pub(crate) second_factor: SecondFactor,
 }
@@ -105,6 +118,9 @@ impl User {
             last_password_update: now,
             failed_attempts: 0,
             is_bot: false,
+            auth_service: String::new(),
+            email_verified: true,
+            remote_id: String::new(),
             status: "offline".into(),
             second_factor: SecondFactor::default(),
             username,
@@ -128,6 +144,15 @@ impl User {
 
     pub(crate) fn is_admin(&self) -> bool {
         self.roles.split(' ').any(|role| role == "system_admin")
+    }
+
+    pub(crate) fn is_guest(&self) -> bool {
+        self.roles.split(' ').any(|role| role == "system_guest")
+    }
+
+    /// Whether it is single sign-on that vouches for the user.
+    pub(crate) fn uses_single_sign_on(&self) -> bool {
+        !["", LDAP, MAGIC_LINK].contains(&self.auth_service.as_str())
     }
 
     pub(crate) fn may_create_access_tokens(&self) -> bool {
@@ -180,7 +205,7 @@ impl User {
         if view == View::Member || classic {
             put("auth_data", json!(""));
         }
-        put("auth_service", json!(""));
+        put("auth_service", json!(self.auth_service));
         put("email", json!(self.email));
         put("nickname", json!(self.nickname));
         put("first_name", json!(self.first_name));
@@ -207,7 +232,7 @@ impl User {
         if self.is_bot {
             put("is_bot", json!(true));
         } else if !classic {
-            put("remote_id", json!(""));
+            put("remote_id", json!(self.remote_id));
         }
         put("disable_welcome_email", json!(false));
         Value::Object(user)
