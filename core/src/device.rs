@@ -400,6 +400,7 @@ mod tests {
         assert!(!is_listed(&row, now));
     }
 
+    /// Hazard E13.
     #[test]
     fn device_ids_keep_to_what_every_server_takes() {
         let id = DeviceId::of_push_token(DeviceKind::IPad, "abc:DEF-1._").unwrap();
@@ -429,6 +430,7 @@ mod tests {
         );
     }
 
+    /// Hazard E13.
     #[test]
     fn user_agents_name_the_platform_and_are_valid_headers() {
         let agent = |kind, model: &str| {

@@ -100,6 +100,7 @@ impl std::fmt::Debug for Key {
 mod tests {
     use super::*;
 
+    /// Hazard E01.
     #[test]
     fn debug_output_shows_nothing() {
         let token = Token::new("abcdefghijklmnopqrstuvwxyz").unwrap();
@@ -111,6 +112,7 @@ mod tests {
         );
     }
 
+    /// Hazard E13.
     #[test]
     fn a_token_that_no_header_could_carry_is_refused() {
         for text in ["", "two words", "line\nbreak", "ümlaut", &"x".repeat(257)] {

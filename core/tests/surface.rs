@@ -45,6 +45,7 @@ async fn a_user_signs_in_is_live_and_a_revoked_one_is_out() {
     core.close().await;
 }
 
+/// Hazard C06.
 #[tokio::test]
 async fn closing_wakes_those_who_wait_and_later_calls_are_told() {
     let server = server().await;
@@ -136,6 +137,7 @@ async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network()
     core.close().await;
 }
 
+/// Hazards C05, D07.
 #[tokio::test]
 async fn a_sign_in_that_its_caller_abandons_is_stored_or_was_never_sent() {
     let server = server().await;
@@ -179,6 +181,7 @@ async fn two_sign_ins_at_once_leave_one_session_and_the_other_is_owed_its_end() 
     core.close().await;
 }
 
+/// Hazard B02.
 #[tokio::test]
 async fn twenty_suspensions_lose_nothing_and_leave_no_file_open() {
     let server = server().await;

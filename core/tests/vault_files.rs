@@ -19,11 +19,13 @@ use steadfast::session::{AccountId, Epoch, UnixMillis};
 use steadfast::vault::{OutboxKind, Outcome, STRAY, Scrub, Vault, VaultError};
 use vault_support::*;
 
+/// Hazards B17, E20.
 #[test]
 fn the_bundled_sqlite_is_past_the_wal_reset_bug() {
     assert!(rusqlite::version_number() >= 3_051_003);
 }
 
+/// Hazard E02.
 #[test]
 fn after_a_sign_out_no_byte_of_the_token_is_left() {
     let folder = tempfile::tempdir().unwrap();
@@ -59,6 +61,7 @@ fn after_a_sign_out_no_byte_of_the_token_is_left() {
     }
 }
 
+/// Hazard E02.
 #[test]
 fn a_scrub_that_a_reader_blocks_says_so_and_is_made_up_for() {
     let folder = tempfile::tempdir().unwrap();
@@ -83,6 +86,7 @@ fn a_scrub_that_a_reader_blocks_says_so_and_is_made_up_for() {
     assert_eq!(occurrences(folder.path(), &sealed), 0);
 }
 
+/// Hazard B02.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_closed_vault_holds_no_file() {
@@ -104,6 +108,7 @@ fn a_closed_vault_holds_no_file() {
     );
 }
 
+/// Hazards B18, E02.
 #[test]
 fn an_open_wipes_the_log_that_a_killed_process_left() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,6 +127,7 @@ fn an_open_wipes_the_log_that_a_killed_process_left() {
     assert_eq!(device.key_names(killed.path()), ["outbox"]);
 }
 
+/// Hazard B20.
 #[test]
 fn a_newer_file_is_refused_and_left_as_it_is() {
     for newer in [4, 100] {
@@ -148,6 +154,7 @@ fn a_newer_file_is_refused_and_left_as_it_is() {
     }
 }
 
+/// Hazard B20.
 #[test]
 fn a_newer_file_whose_version_is_still_in_the_log_is_left_as_it_is_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -188,6 +195,7 @@ fn signed_in_folder() -> tempfile::TempDir {
     folder
 }
 
+/// Hazard B16.
 #[test]
 fn a_damaged_file_is_set_aside_and_its_accounts_are_named() {
     let folder = signed_in_folder();
@@ -273,6 +281,7 @@ fn a_second_damaged_file_replaces_the_first_one_set_aside() {
     }
 }
 
+/// Hazard B18.
 #[test]
 fn the_log_of_a_file_that_is_gone_is_not_replayed() {
     let folder = tempfile::tempdir().unwrap();
@@ -304,6 +313,7 @@ impl Dice {
     }
 }
 
+/// Hazards B16, E20.
 #[test]
 fn no_damage_makes_the_vault_panic_and_only_damage_moves_a_file() {
     let source = signed_in_folder();
@@ -359,6 +369,7 @@ fn no_damage_makes_the_vault_panic_and_only_damage_moves_a_file() {
     assert!(opened > 0 && aside > 0);
 }
 
+/// Hazards B16, B18.
 #[test]
 fn garbage_in_the_log_costs_nothing_that_was_in_the_file() {
     let folder = signed_in_folder();
@@ -372,6 +383,7 @@ fn garbage_in_the_log_costs_nothing_that_was_in_the_file() {
     assert_eq!(device.vault.accounts().unwrap().len(), 2);
 }
 
+/// Hazard B13.
 #[test]
 fn a_locked_vault_is_unavailable_and_not_broken() {
     let folder = signed_in_folder();
@@ -395,6 +407,7 @@ fn a_locked_vault_is_unavailable_and_not_broken() {
     );
 }
 
+/// Hazards B04, B16.
 #[test]
 fn a_file_that_cannot_be_opened_is_left_as_it_is() {
     let folder = signed_in_folder();
@@ -494,6 +507,7 @@ fn kept_file(version: i64, folder: &Path) -> Device {
     device
 }
 
+/// Hazard B19.
 #[test]
 fn a_file_of_version_1_opens_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -511,6 +525,7 @@ fn a_file_of_version_1_opens_with_all_that_is_in_it() {
     );
 }
 
+/// Hazard B19.
 #[test]
 fn a_file_of_version_2_opens_with_all_that_is_in_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -611,6 +626,7 @@ fn hammer_child() {
     }
 }
 
+/// Hazard B17.
 #[test]
 fn the_hammer_of_two_processes_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -317,21 +317,25 @@ fn kill_at_every_write(operation: Operation) {
     assert!(done > 0 && done < kills, "both states are reached");
 }
 
+/// Hazard B11.
 #[test]
 fn a_kill_at_any_write_of_the_first_sign_in() {
     kill_at_every_write(Operation::FirstSignIn);
 }
 
+/// Hazards B11, D06.
 #[test]
 fn a_kill_at_any_write_of_a_sign_in_over_an_ended_session() {
     kill_at_every_write(Operation::SignInAgain);
 }
 
+/// Hazards B11, D04.
 #[test]
 fn a_kill_at_any_write_of_a_verdict() {
     kill_at_every_write(Operation::Verdict);
 }
 
+/// Hazard B11.
 #[test]
 fn a_kill_at_any_write_of_a_sign_out() {
     kill_at_every_write(Operation::SignOut);
@@ -371,6 +375,7 @@ fn fail_every(operation: Operation, call: &str, error: &str, from: &str, allowed
     assert_eq!(all.last().map(String::as_str), Some("done"));
 }
 
+/// Hazard B22.
 #[test]
 fn a_disk_that_fails_to_sync_leaves_a_verdict_whole() {
     fail_every(
@@ -382,6 +387,7 @@ fn a_disk_that_fails_to_sync_leaves_a_verdict_whole() {
     );
 }
 
+/// Hazard B22.
 #[test]
 fn a_disk_that_fails_to_sync_leaves_a_sign_out_whole() {
     fail_every(
@@ -393,6 +399,7 @@ fn a_disk_that_fails_to_sync_leaves_a_sign_out_whole() {
     );
 }
 
+/// Hazard B22.
 #[test]
 fn a_disk_that_fails_to_write_leaves_a_sign_out_whole() {
     fail_every(
@@ -404,11 +411,13 @@ fn a_disk_that_fails_to_write_leaves_a_sign_out_whole() {
     );
 }
 
+/// Hazard B21.
 #[test]
 fn one_refusal_for_want_of_space_does_not_stop_a_sign_out() {
     fail_every(Operation::SignOut, "?pwrite64", "ENOSPC", "", &["done"]);
 }
 
+/// Hazard B21.
 #[test]
 fn space_that_runs_out_for_good_leaves_a_sign_out_whole() {
     fail_every(
@@ -459,6 +468,7 @@ impl Drop for SmallDisk {
     }
 }
 
+/// Hazard B21.
 #[test]
 fn a_full_disk_does_not_stop_a_sign_out_because_of_the_reserve() {
     let Some(disk) = SmallDisk::mount() else {
@@ -491,6 +501,7 @@ fn a_full_disk_does_not_stop_a_sign_out_because_of_the_reserve() {
     assert!(Operation::SignOut.took_place(&mut device));
 }
 
+/// Hazard B21.
 #[test]
 fn a_full_disk_without_the_reserve_is_told_and_changes_nothing() {
     let Some(disk) = SmallDisk::mount() else {

@@ -50,6 +50,7 @@ fn a_sign_in_is_there_after_a_restart_with_all_that_it_stored() {
     assert_eq!(device.token(account).as_deref(), Some(FIRST_TOKEN));
 }
 
+/// Hazard D06.
 #[test]
 fn the_same_user_again_keeps_the_account_and_owes_the_old_token_to_the_server() {
     let (folder, mut device) = device();
@@ -162,6 +163,7 @@ fn a_sign_in_under_way_at_a_suspension_must_be_prepared_again() {
     );
 }
 
+/// Q14. MM-T409.
 #[test]
 fn another_user_on_the_server_waits_for_the_erasing_of_one_who_left() {
     let (_folder, mut device) = device();
@@ -205,6 +207,7 @@ fn a_live_account_on_the_same_server_or_an_ended_one_elsewhere_is_left_alone() {
     assert_eq!(device.vault.accounts().unwrap().len(), 3);
 }
 
+/// Hazards D04, D16.
 #[test]
 fn a_verdict_ends_a_session_once_and_tells_it_once() {
     let (_folder, mut device) = device();
@@ -233,6 +236,7 @@ fn a_verdict_ends_a_session_once_and_tells_it_once() {
     assert_eq!(device.token(&account).as_deref(), Some(FIRST_TOKEN));
 }
 
+/// Hazard D03.
 #[test]
 fn nothing_that_was_decided_for_an_older_epoch_is_stored() {
     let (_folder, mut device) = device();
@@ -354,6 +358,7 @@ fn nothing_that_was_decided_for_an_older_epoch_is_stored() {
     );
 }
 
+/// Hazard D05.
 #[test]
 fn a_sign_out_leaves_no_token_no_notice_and_a_debt_to_the_server() {
     let (folder, mut device) = device();
@@ -530,6 +535,7 @@ fn forgetting_removes_the_account_and_keeps_what_is_owed() {
     assert_ne!(again.account, alice.account, "a number is never used again");
 }
 
+/// Hazard D05.
 #[test]
 fn what_is_owed_is_struck_out_only_with_the_proof_that_fits() {
     let (_folder, mut device) = device();

@@ -69,6 +69,7 @@ impl<T: Send + 'static> Desk<T> {
 mod tests {
     use super::*;
 
+    /// Hazard C05.
     #[tokio::test]
     async fn a_job_that_nobody_waits_for_is_still_done() {
         let (desk, _thread) = Desk::start("desk", Vec::new()).unwrap();

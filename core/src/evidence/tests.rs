@@ -188,6 +188,7 @@ fn the_date_is_read_as_milliseconds() {
     assert_eq!(server_date(&reply), Some(UnixMillis(1_795_486_957_000)));
 }
 
+/// Hazards E01, E18.
 #[test]
 fn a_body_never_shows_in_debug() {
     let reply = reply(401, "the token");

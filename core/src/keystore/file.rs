@@ -145,6 +145,7 @@ mod tests {
         assert_eq!(store.load("account-1-a"), KeyAnswer::Absent);
     }
 
+    /// Hazard B07.
     #[test]
     fn another_master_key_means_that_the_keys_are_gone() {
         let folder = tempfile::tempdir().unwrap();

@@ -56,6 +56,7 @@ fn the_same_entropy_draws_the_same_wait() {
     assert_eq!(draw(42), Duration::from_millis(1_483));
 }
 
+/// Hazard A24.
 #[test]
 fn after_the_server_ended_a_live_socket_the_first_try_is_spread_over_fifteen_seconds() {
     let highest = (0..10_000)
@@ -90,6 +91,7 @@ fn a_flapping_server_is_never_tried_within_a_shorter_span() {
     assert!(highest > seconds(29));
 }
 
+/// Hazard A12.
 #[test]
 fn retry_after_in_both_forms() {
     let date = Some("Tue, 24 Nov 2026 10:00:00 GMT");
@@ -115,6 +117,7 @@ fn retry_after_in_both_forms() {
     }
 }
 
+/// Hazard A12.
 #[test]
 fn retry_after_is_honoured_with_up_to_a_fifth_on_top() {
     for entropy in 0..1_000 {

@@ -194,6 +194,7 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// Hazard A31.
     #[test]
     fn families_alternate_and_keep_their_order() {
         let ordered = interleave(vec![

@@ -70,6 +70,7 @@ mod tests {
         map
     }
 
+    /// Hazard A12.
     #[test]
     fn retry_after_is_read_against_the_answers_own_date() {
         let now = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
@@ -108,6 +109,7 @@ mod tests {
         }
     }
 
+    /// Hazard A12.
     #[test]
     fn a_retry_after_that_is_not_ascii_is_ignored() {
         let mut map = HeaderMap::new();
@@ -127,6 +129,7 @@ mod tests {
         assert_eq!(single(&different, &name), None);
     }
 
+    /// Hazard A33.
     #[test]
     fn an_unreadable_age_counts_as_old() {
         assert_eq!(age_seconds(&headers(&[])), None);

@@ -293,6 +293,7 @@ mod tests {
         }
     }
 
+    /// Hazards E10, E21.
     #[test]
     fn a_challenge_is_the_digest_of_its_verifier_and_never_the_same() {
         let first = Challenge::generate().unwrap();
@@ -333,6 +334,7 @@ mod tests {
         assert!(!url(SsoMethod::Saml).contains(challenge.verifier.expose()));
     }
 
+    /// Hazard E12.
     #[test]
     fn a_link_is_read_whole_or_not_at_all() {
         let read = |query: &str| Callback::parse(&format!("mmauth://callback{query}"), &own());

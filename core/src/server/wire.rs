@@ -246,6 +246,7 @@ mod tests {
         assert_eq!(session.property("csrf"), "");
     }
 
+    /// Hazard A15.
     #[test]
     fn a_repeated_or_mistyped_field_is_an_error() {
         for body in [
@@ -259,6 +260,7 @@ mod tests {
         }
     }
 
+    /// Hazards A15, C12.
     #[test]
     fn deep_nesting_is_an_error_and_not_a_crash() {
         let body = "[".repeat(100_000);
@@ -267,6 +269,7 @@ mod tests {
         assert!(serde_json::from_str::<User>(&body).is_err());
     }
 
+    /// Hazard A15.
     #[test]
     fn a_cut_body_never_parses() {
         let body = r#"{"id":"abcdefghijklmnopqrstuvwxyz","username":"alice","delete_at":0}"#;

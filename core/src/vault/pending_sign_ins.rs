@@ -179,6 +179,7 @@ mod tests {
         }
     }
 
+    /// Hazards A27, A28, E10.
     #[test]
     fn ten_minutes_count_by_boot_time_and_after_a_restart_by_the_wall_clock() {
         let pending = PendingSignIn {

@@ -237,6 +237,7 @@ mod tests {
         assert_eq!(unseal(&key(1), binding(), &sealed), Ok(token()));
     }
 
+    /// Hazard E21.
     #[test]
     fn two_seals_of_one_token_share_no_nonce() {
         let first = seal(&key(1), binding(), &token()).unwrap();
@@ -244,6 +245,7 @@ mod tests {
         assert_ne!(first, second);
     }
 
+    /// Hazard B07.
     #[test]
     fn another_key_is_told_from_a_changed_value() {
         let sealed = seal(&key(1), binding(), &token()).unwrap();
@@ -275,6 +277,7 @@ mod tests {
         }
     }
 
+    /// Hazard B16.
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
         let sealed = seal(&key(1), binding(), &token()).unwrap();

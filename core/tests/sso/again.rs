@@ -5,6 +5,7 @@ use steadfast::{Error, Link, SignIn, SignInAgain, SignInMethod, SsoMethod, Stand
 
 use crate::support::*;
 
+/// Hazard D06.
 #[tokio::test]
 async fn the_same_user_signs_in_again_and_the_old_session_is_ended() {
     let server = server().await;

@@ -23,6 +23,7 @@ async fn child_that_begins() {
     std::future::pending::<()>().await;
 }
 
+/// Hazard B15.
 #[tokio::test]
 async fn a_sign_in_survives_the_process_that_began_it() {
     let server = server().await;

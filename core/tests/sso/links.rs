@@ -32,6 +32,7 @@ async fn exchanging(status: u16, id: &'static str) -> Scripted {
     .await
 }
 
+/// Hazard E10. MM-T3183.
 #[tokio::test]
 async fn a_code_is_exchanged_with_the_verifier_that_only_this_device_has() {
     let server = exchanging(200, "").await;
@@ -123,6 +124,7 @@ async fn a_session_in_the_link_is_taken_live_and_recognised() {
     core.close().await;
 }
 
+/// Hazard D02.
 #[tokio::test]
 async fn a_session_that_only_the_primary_knows_yet_is_asked_about_again() {
     let server = server().await;
@@ -141,6 +143,7 @@ async fn a_session_that_only_the_primary_knows_yet_is_asked_about_again() {
     core.close().await;
 }
 
+/// Hazards E10, E12, E23.
 #[tokio::test]
 async fn every_link_that_nothing_waits_for_is_refused_alike_and_nothing_is_sent() {
     let server = server().await;
@@ -203,6 +206,7 @@ async fn every_link_that_nothing_waits_for_is_refused_alike_and_nothing_is_sent(
     core.close().await;
 }
 
+/// Hazard E10.
 #[tokio::test]
 async fn a_link_works_once() {
     let server = server().await;
@@ -288,6 +292,7 @@ async fn a_server_of_before_links_named_their_server_is_believed_if_only_it_is_w
     core.close().await;
 }
 
+/// Hazard E11.
 #[tokio::test]
 async fn a_server_that_relays_the_sign_in_of_another_one_gets_nothing() {
     let honest = server().await;
@@ -336,6 +341,7 @@ fn age(folder: &Path, by: Duration) {
     assert_eq!(changed, 1);
 }
 
+/// Hazard E10.
 #[tokio::test]
 async fn a_sign_in_waits_ten_minutes() {
     let server = server().await;

@@ -7,6 +7,7 @@ fn canonical(typed: &str) -> Result<String, AddressError> {
     ServerAddress::parse(typed, ClearText::AllowedByApp).map(|address| address.as_str().to_owned())
 }
 
+/// Hazards D09, E14.
 #[test]
 fn the_same_server_has_one_address() {
     for (typed, expected) in [
@@ -36,6 +37,7 @@ fn the_same_server_has_one_address() {
     }
 }
 
+/// Hazard E13.
 #[test]
 fn what_is_no_address_is_refused_by_name() {
     use AddressError as E;
@@ -80,6 +82,7 @@ fn what_is_no_address_is_refused_by_name() {
     }
 }
 
+/// Hazard E04. Q17.
 #[test]
 fn clear_text_needs_the_apps_word() {
     let refused = ServerAddress::parse("http://chat.example.com", ClearText::Refused);
@@ -100,6 +103,7 @@ fn urls_are_built_below_the_address() {
     assert_eq!((plain.host(), plain.port()), ("::1", 80));
 }
 
+/// Hazard E13.
 #[test]
 fn a_path_cannot_leave_the_server() {
     let address = ServerAddress::parse("https://x/sub", ClearText::Refused).unwrap();
@@ -130,6 +134,7 @@ proptest! {
     // A failure prints its input; it then becomes a row of a table above.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Hazard E13.
     #[test]
     fn any_text_is_refused_or_canonical(typed in "\\PC{0,60}") {
         check(&typed)?;

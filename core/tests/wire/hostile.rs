@@ -48,6 +48,7 @@ async fn a_request_carries_what_it_should_and_nothing_else() {
     }
 }
 
+/// Hazards A17, D12.
 #[tokio::test]
 async fn a_redirect_is_a_fact_and_never_followed() {
     let other = Listener::answering(answer("200 OK", JSON, USER)).await;
@@ -73,6 +74,7 @@ async fn a_redirect_is_a_fact_and_never_followed() {
     assert!(other.received().is_empty(), "the other server was asked");
 }
 
+/// Hazards A36, E15.
 #[tokio::test]
 async fn cookies_and_tokens_of_answers_are_not_taken() {
     let headers = format!(
@@ -90,6 +92,7 @@ async fn cookies_and_tokens_of_answers_are_not_taken() {
     );
 }
 
+/// Hazard A15.
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_read_to_its_end() {
     let server = Listener::answering(answer("200 OK", JSON, &"x".repeat(70 * 1024))).await;
@@ -108,6 +111,7 @@ async fn a_body_over_the_limit_is_not_read_to_its_end() {
     assert_eq!(error, TransportErrorKind::TooLarge);
 }
 
+/// Hazard A14.
 #[tokio::test]
 async fn a_body_that_drips_ends_at_the_deadline() {
     let server = Listener::raw(|mut stream, _| async move {
@@ -139,6 +143,7 @@ async fn silence_ends_at_the_deadline() {
     );
 }
 
+/// Hazard A16.
 #[tokio::test]
 async fn compressed_bodies_are_left_as_they_came() {
     let bytes = "\u{1f}not really gzip";
@@ -149,6 +154,7 @@ async fn compressed_bodies_are_left_as_they_came() {
     assert!(reply.json::<serde_json::Value>().is_none());
 }
 
+/// Hazard A08.
 #[tokio::test]
 async fn a_page_with_status_200_is_unreadable_whatever_it_calls_itself() {
     for content_type in [
@@ -170,6 +176,7 @@ async fn a_page_with_status_200_is_unreadable_whatever_it_calls_itself() {
     }
 }
 
+/// Hazard A15.
 #[tokio::test]
 async fn an_array_is_not_taken_for_an_object() {
     for body in [
@@ -213,6 +220,7 @@ async fn a_sign_in_without_a_token_or_a_user_is_none() {
     }
 }
 
+/// Hazard D11.
 #[tokio::test]
 async fn sign_in_errors_are_told_apart() {
     let outcome = |status: &'static str, id: &'static str, code: Option<&'static str>| async move {
@@ -289,6 +297,7 @@ async fn only_a_sign_in_that_asks_gets_the_csrf_token() {
     assert!(head.contains("x-requested-with: xmlhttprequest"), "{head}");
 }
 
+/// Hazard A04.
 #[tokio::test]
 async fn a_fresh_connection_is_fresh_and_a_dropped_pool_is_empty() {
     let server = Listener::answering(answer("200 OK", JSON, "{}")).await;
@@ -386,6 +395,7 @@ impl ParseAddress for str {
     }
 }
 
+/// Hazard A06.
 #[tokio::test]
 async fn a_name_that_is_not_resolved_is_not_sent_to() {
     let error = resolved_by(NoName)
@@ -396,6 +406,7 @@ async fn a_name_that_is_not_resolved_is_not_sent_to() {
     assert!(!error.may_have_been_received);
 }
 
+/// Hazard A07.
 #[tokio::test]
 async fn a_resolver_that_hangs_does_not_outlast_the_deadline() {
     let request = RequestParts::get("/x").deadline(Duration::from_millis(200));
@@ -403,6 +414,7 @@ async fn a_resolver_that_hangs_does_not_outlast_the_deadline() {
     assert_eq!(error.kind, TransportErrorKind::Timeout);
 }
 
+/// Hazard E13.
 #[tokio::test]
 async fn headers_of_the_core_and_paths_off_the_server_are_refused_unsent() {
     let server = Listener::answering(answer("200 OK", JSON, "{}")).await;
@@ -432,6 +444,7 @@ async fn headers_of_the_core_and_paths_off_the_server_are_refused_unsent() {
     assert!(server.received().is_empty());
 }
 
+/// Hazard E18.
 #[tokio::test]
 async fn server_texts_with_a_token_in_them_are_not_kept_in_errors() {
     let body = format!(
@@ -468,6 +481,7 @@ async fn the_database_status_is_read_from_an_error_as_well() {
     assert!(!head.to_ascii_lowercase().contains("authorization"));
 }
 
+/// Hazards A11, A33.
 #[tokio::test]
 async fn facts_that_betray_an_intermediary_are_reported() {
     let headers = format!(
@@ -484,6 +498,7 @@ async fn facts_that_betray_an_intermediary_are_reported() {
     assert_eq!(reply.retry_after, Some(Duration::from_secs(120)));
 }
 
+/// Hazard A08.
 #[tokio::test]
 async fn a_probe_says_what_is_in_the_way() {
     let probe = |bytes: Vec<u8>| async move {

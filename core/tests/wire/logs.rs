@@ -44,6 +44,7 @@ impl Write for Writer {
     }
 }
 
+/// Hazard E01.
 #[tokio::test]
 async fn no_log_line_of_any_library_holds_a_secret() {
     log::set_logger(&Collector).unwrap();

@@ -72,6 +72,7 @@ async fn ended(bytes: Vec<u8>) -> Ended {
     }
 }
 
+/// Hazards A21, E15.
 #[tokio::test]
 async fn the_upgrade_carries_the_token_in_its_header_and_offers_nothing() {
     let (heads, mut seen) = mpsc::unbounded_channel();
@@ -228,6 +229,7 @@ async fn read_text(stream: &mut TcpStream) -> Option<String> {
     (head[0] == 0x81).then(|| String::from_utf8(payload).unwrap())
 }
 
+/// Hazard A21.
 #[tokio::test]
 async fn every_way_to_end_is_one_event() {
     assert_eq!(
@@ -268,6 +270,7 @@ async fn every_way_to_end_is_one_event() {
     }
 }
 
+/// Hazard A21.
 #[tokio::test]
 async fn many_fragments_are_limited_as_one_message() {
     let mut bytes = frame(0x01, &[b'x'; 65_000]);
@@ -363,6 +366,7 @@ async fn dropping_the_socket_ends_the_connection() {
     ended.recv().await.unwrap();
 }
 
+/// Hazard A22.
 #[tokio::test]
 async fn a_server_that_does_not_read_fills_the_queue_and_not_the_memory() {
     let server = sending(Vec::new(), stay).await;
@@ -383,6 +387,7 @@ async fn a_server_that_does_not_read_fills_the_queue_and_not_the_memory() {
     );
 }
 
+/// Hazard A20.
 #[tokio::test]
 async fn a_refused_upgrade_says_how() {
     let refused = |bytes: Vec<u8>| async move {

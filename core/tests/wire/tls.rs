@@ -99,6 +99,7 @@ async fn reason(dialler: &Dialler, address: &ServerAddress) -> TlsReason {
     }
 }
 
+/// Hazard E07.
 #[tokio::test]
 async fn an_authority_of_the_profile_is_trusted() {
     let issuer = authority("Trusted");
@@ -149,6 +150,7 @@ async fn a_socket_over_tls_works_and_a_bare_end_is_the_end() {
     assert_eq!(events, ["Event(1, posted)", "Ended(Eof)"]);
 }
 
+/// Hazards A09, A27.
 #[tokio::test]
 async fn every_bad_certificate_has_its_reason() {
     let issuer = authority("Trusted");
@@ -173,6 +175,7 @@ async fn every_bad_certificate_has_its_reason() {
     assert_eq!(probed, Err(ProbeError::Tls(TlsReason::NotValidYet)));
 }
 
+/// Hazard A09.
 #[tokio::test]
 async fn without_the_authority_nothing_is_trusted() {
     let address = serve(config(&authority("Portal"), &["127.0.0.1"], |_| {})).await;
@@ -180,6 +183,7 @@ async fn without_the_authority_nothing_is_trusted() {
     assert_eq!(reason(&dialler, &address).await, TlsReason::UnknownIssuer);
 }
 
+/// Hazard E04.
 #[tokio::test]
 async fn what_is_not_tls_gets_no_request() {
     let plain = crate::support::Listener::answering(answer("200 OK", "", "{}")).await;

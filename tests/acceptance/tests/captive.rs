@@ -48,10 +48,12 @@ async fn stays_signed_in_behind(world: &World, answer: Answer) {
     assert!(device.told().is_empty(), "{:?}", device.told());
 }
 
+/// Hazard A08. Q5.
 async fn a_page_with_status_200(world: &World) {
     stays_signed_in_behind(world, Answer::new(200).html(PAGE)).await;
 }
 
+/// Hazards A08, A17. Q5.
 async fn a_redirect(world: &World) {
     let redirect = Answer::new(302)
         .html(PAGE)
@@ -59,15 +61,18 @@ async fn a_redirect(world: &World) {
     stays_signed_in_behind(world, redirect).await;
 }
 
+/// Hazard A10. Q4, Q5.
 async fn a_page_with_status_401(world: &World) {
     stays_signed_in_behind(world, Answer::new(401).html(PAGE)).await;
 }
 
+/// Hazard A11. Q4.
 async fn a_401_that_lacks_the_servers_headers(world: &World) {
     let error = Answer::error(401, "api.context.session_expired.app_error");
     stays_signed_in_behind(world, error).await;
 }
 
+/// Hazard A11. Q4.
 async fn a_proxy_that_wants_a_login(world: &World) {
     let error = Answer::error(401, "api.context.session_expired.app_error")
         .mattermost_headers()
@@ -75,10 +80,12 @@ async fn a_proxy_that_wants_a_login(world: &World) {
     stays_signed_in_behind(world, error).await;
 }
 
+/// Hazard A08. Q5.
 async fn network_authentication_required(world: &World) {
     stays_signed_in_behind(world, Answer::new(511).html(PAGE)).await;
 }
 
+/// Hazard A09. Q5.
 async fn a_certificate_of_somebody_else(world: &World) {
     let device = world.device_with(Kind::Android, Options::meddling()).await;
     device.sign_in_and_connect(&world.alice).await;
@@ -102,6 +109,7 @@ async fn a_certificate_of_somebody_else(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard A10.
 async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
     let device = world.device_with(Kind::Desktop, Options::meddling()).await;
     device.network.answer(Answer::new(401).html(PAGE));

@@ -23,6 +23,7 @@ async fn device_over(world: &World, store: &ScriptedKeyStore) -> Device {
     world.device_with(Kind::IPhone, options).await
 }
 
+/// Hazard B04. Q10.
 async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
     let store = ScriptedKeyStore::new();
     let mut device = device_over(world, &store).await;
@@ -53,6 +54,7 @@ async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazards B07, B10.
 async fn absent_is_key_lost(world: &World) {
     let store = ScriptedKeyStore::new();
     let mut device = device_over(world, &store).await;

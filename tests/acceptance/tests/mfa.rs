@@ -17,6 +17,7 @@ fn with_code(request: SignIn, code: &str) -> SignIn {
     }
 }
 
+/// MM-T3181.
 async fn the_code_is_asked_for_and_taken(world: &World) {
     world.control().enable_mfa(world.alice.name);
     let device = world.device(Kind::IPhone).await;
@@ -45,6 +46,7 @@ async fn a_wrong_code_is_refused(world: &World) {
     assert!(device.core().accounts().is_empty());
 }
 
+/// Hazard D11.
 async fn enforcement_covers_and_signs_nobody_out(world: &World) {
     let device = world.device(Kind::Desktop).await;
     device.sign_in_and_connect(&world.alice).await;

@@ -71,6 +71,7 @@ async fn classic_android_in_its_grace(world: &World) {
     told_while_running(world, Kind::AndroidClassic).await;
 }
 
+/// Hazard D16. Q3.
 async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &World) {
     let phone = world.device_with(Kind::IPhone, Options::strict()).await;
     phone.sign_in_and_connect(&world.alice).await;
@@ -83,6 +84,7 @@ async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &
     assert_eq!(phone.until_told(1).await.len(), 1);
 }
 
+/// MM-T420. Hazard D16.
 async fn a_notice_that_was_not_acknowledged_comes_again_after_a_restart(world: &World) {
     let mut device = world.device(Kind::Desktop).await;
     device.sign_in_and_connect(&world.alice).await;

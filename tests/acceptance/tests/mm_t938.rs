@@ -36,6 +36,7 @@ async fn revoke(world: &World, name: &str) -> Device {
     admin
 }
 
+/// Hazard D18.
 async fn idle_devices_go_to_the_sign_in_page_by_themselves_and_others_stay(world: &World) {
     let focused = world.device(Kind::IPhone).await;
     let running = world.device(Kind::Desktop).await;

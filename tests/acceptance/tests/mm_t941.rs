@@ -165,6 +165,7 @@ async fn killed_and_the_network_is_back_before_the_app_is_opened(world: &World) 
     killed(world, Policy::Shown, First::Network).await;
 }
 
+/// Hazard B15.
 async fn killed_and_the_app_is_opened_before_the_network_is_back(world: &World) {
     killed(world, Policy::Shown, First::App).await;
 }
@@ -181,6 +182,7 @@ async fn airplane_and_the_network_is_back_before_the_app_is_opened(world: &World
     airplane(world, Policy::Shown, First::Network).await;
 }
 
+/// Q2.
 async fn airplane_and_the_app_is_opened_before_the_network_is_back(world: &World) {
     airplane(world, Policy::Shown, First::App).await;
 }
@@ -193,6 +195,7 @@ async fn strict_airplane_and_the_app_is_opened_before_the_network_is_back(world:
     airplane(world, Policy::Covered, First::App).await;
 }
 
+/// Q3.
 async fn in_the_background_with_a_network(world: &World) {
     in_the_background(world, Policy::Shown).await;
 }

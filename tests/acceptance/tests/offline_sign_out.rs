@@ -24,6 +24,7 @@ async fn signed_out_offline(world: &World) -> Device {
     device
 }
 
+/// Hazard D05. Q8.
 async fn the_server_is_told_when_the_network_is_back(world: &World) {
     let device = signed_out_offline(world).await;
     device.airplane_off();
@@ -31,6 +32,7 @@ async fn the_server_is_told_when_the_network_is_back(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard D05. Q8.
 async fn what_is_owed_survives_a_restart(world: &World) {
     let mut device = signed_out_offline(world).await;
     device.switch_off().await;
@@ -41,6 +43,7 @@ async fn what_is_owed_survives_a_restart(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard D06.
 async fn signing_in_again_ends_only_the_old_session(world: &World) {
     let device = signed_out_offline(world).await;
     let old = world.control().sessions(world.alice.name)[0].id.clone();

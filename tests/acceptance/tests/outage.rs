@@ -71,6 +71,7 @@ fn never_signed_out(device: &Device) {
     assert!(device.told().is_empty(), "{:?}", device.told());
 }
 
+/// Hazard D01. Q4.
 async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &World) {
     let device = signed_in(world, Kind::IPhone).await;
     let from = world.control().request_count();
@@ -85,6 +86,7 @@ async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &Worl
     never_signed_out(&device);
 }
 
+/// Hazard D01. Q4.
 async fn resuming_while_the_database_is_stopped_covers_and_comes_back(world: &World) {
     let device = signed_in(world, Kind::Android).await;
     device.suspend().await;
@@ -101,6 +103,7 @@ async fn resuming_while_the_database_is_stopped_covers_and_comes_back(world: &Wo
     never_signed_out(&device);
 }
 
+/// Hazard D01. Q4.
 async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
     let device = signed_in(world, Kind::Desktop).await;
     let other = signed_in(world, Kind::IPhone).await;
@@ -117,6 +120,7 @@ async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
     never_signed_out(&device);
 }
 
+/// Hazard D01.
 async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &World) {
     let device = signed_in(world, Kind::IPhone).await;
     outage(world, Database::Frozen);
@@ -131,6 +135,7 @@ async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &Wo
     never_signed_out(&device);
 }
 
+/// Hazard D01.
 async fn a_device_that_is_restarted_during_an_outage_stays_suspect_and_comes_back(world: &World) {
     let mut device = signed_in(world, Kind::Android).await;
     outage(world, Database::Stopped);
@@ -212,6 +217,7 @@ async fn ending_a_session_is_not_already_gone(world: &World) {
     phone.until_expired().await;
 }
 
+/// Hazard D05.
 async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
     let device = signed_in(world, Kind::IPhoneClassic).await;
     let from = world.control().request_count();
@@ -232,6 +238,7 @@ async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard D01. Q4.
 async fn the_apps_own_requests_end_nothing(world: &World) {
     let device = signed_in(world, Kind::Android).await;
     outage(world, Database::Stopped);

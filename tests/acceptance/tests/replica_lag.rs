@@ -11,6 +11,7 @@ cases![
     a_young_session_that_was_revoked_ends_when_it_is_older,
 ];
 
+/// Hazard D02.
 async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
     world.control().replica_lag(Duration::from_secs(6));
     let device = world.device(Kind::IPhone).await;
@@ -31,6 +32,7 @@ async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard D02.
 async fn a_young_session_that_was_revoked_ends_when_it_is_older(world: &World) {
     let device = world.device(Kind::Android).await;
     device.sign_in_and_connect(&world.alice).await;

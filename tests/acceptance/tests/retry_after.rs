@@ -55,6 +55,7 @@ async fn turned_away(world: &World, change_network: bool) {
     assert!(device.told().is_empty());
 }
 
+/// Hazard A12.
 async fn a_socket_that_is_turned_away_waits_as_long_as_it_was_asked_to(world: &World) {
     turned_away(world, false).await;
 }

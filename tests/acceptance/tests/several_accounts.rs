@@ -31,6 +31,7 @@ async fn untouched(device: &Device, accounts: &[AccountId]) {
     }
 }
 
+/// Hazard D08.
 async fn one_revoked_and_the_others_untouched(world: &World) {
     let (device, [alice, others @ ..]) = three_accounts(world).await;
     for session in world.control().sessions(world.alice.name) {
@@ -47,6 +48,7 @@ async fn one_revoked_and_the_others_untouched(world: &World) {
     assert_eq!(told[0].account, alice);
 }
 
+/// Hazard D08.
 async fn one_signed_out_and_the_others_untouched(world: &World) {
     let (device, [alice, others @ ..]) = three_accounts(world).await;
     device.core().sign_out(alice).await.expect("signed out");

@@ -196,6 +196,7 @@ fn one(
     ))
 }
 
+/// Hazards A08, A10, A11, A15, A33. Q4.
 #[test]
 fn exactly_one_kind_of_cell_ends_and_exactly_one_clears() {
     let bodies = body_kinds();
@@ -329,6 +330,7 @@ fn condensed(
     text
 }
 
+/// Hazard D25.
 #[test]
 fn headers_that_never_arrive_are_told_from_an_intermediary() {
     let bodies = body_kinds();

@@ -81,6 +81,7 @@ fn evidence_never_ends_a_session_in_one_step_from_active() {
     });
 }
 
+/// Hazards B01, B14. Q15.
 #[test]
 fn while_suspended_nothing_happens_but_storing() {
     sweep(|name, before, event, after| {
@@ -113,6 +114,7 @@ fn while_suspended_nothing_happens_but_storing() {
     });
 }
 
+/// Hazard B04.
 #[test]
 fn a_locked_account_is_never_written_by_the_key_store() {
     sweep(|name, _, event, after| {

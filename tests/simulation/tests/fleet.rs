@@ -190,6 +190,7 @@ fn report(name: &str, outcome: &Outcome) {
     );
 }
 
+/// Hazard A24. Q7.
 #[test]
 fn a_fleet_comes_back_from_an_outage_without_a_stampede() {
     let outcome = Fleet::run(Duration::from_secs(45));
@@ -200,6 +201,7 @@ fn a_fleet_comes_back_from_an_outage_without_a_stampede() {
     assert!(outcome.peak < 1_000, "{}", outcome.peak);
 }
 
+/// Hazard A24. Q7.
 #[test]
 fn a_fleet_comes_back_from_a_restart_without_a_stampede() {
     let outcome = Fleet::run(Duration::ZERO);

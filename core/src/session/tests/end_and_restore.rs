@@ -19,6 +19,7 @@ fn ended() -> Rig {
     rig
 }
 
+/// Hazard D03.
 #[test]
 fn a_stale_epoch_ends_nothing() {
     let mut rig = ending();
@@ -102,6 +103,7 @@ fn the_users_sign_out_takes_the_place_of_a_verdict_that_is_not_on_disk() {
     assert_eq!(rig.ended(), Some(Reason::SignedOut));
 }
 
+/// Hazards B07, B10.
 #[test]
 fn a_lost_key_and_a_lost_vault_end_with_their_reason() {
     for (event, reason) in [
@@ -229,6 +231,7 @@ fn a_window_of_zero_destroys_the_token_with_the_verdict() {
     assert!(rig.state.timers().is_empty());
 }
 
+/// Hazard D17.
 #[test]
 fn a_wipe_push_covers_and_a_200_makes_it_void() {
     let mut rig = Rig::well();
@@ -294,6 +297,7 @@ fn a_new_sign_in_replaces_whatever_was() {
     }
 }
 
+/// Hazards B01, B14.
 #[test]
 fn nothing_but_storing_happens_while_suspended() {
     let mut rig = Rig::well();

@@ -26,6 +26,7 @@ fn fresh_dialled() -> Rig {
     rig
 }
 
+/// Hazard A23.
 #[test]
 fn a_ping_goes_out_at_every_heartbeat_from_a_random_phase() {
     for (host, interval) in [
@@ -45,6 +46,7 @@ fn a_ping_goes_out_at_every_heartbeat_from_a_random_phase() {
     }
 }
 
+/// Hazard A02.
 #[test]
 fn a_link_is_dead_ten_seconds_after_an_unanswered_ping_without_a_byte() {
     let mut rig = Rig::well();
@@ -61,6 +63,7 @@ fn a_link_is_dead_ten_seconds_after_an_unanswered_ping_without_a_byte() {
     assert!(rig.names().contains(&"Dial(resume)"));
 }
 
+/// Hazard A02.
 #[test]
 fn bytes_keep_a_link_alive_but_not_for_ever_without_an_answer() {
     let mut rig = Rig::well();
@@ -77,6 +80,7 @@ fn bytes_keep_a_link_alive_but_not_for_ever_without_an_answer() {
     assert_eq!(rig.now.boot.since(sent), policy::PONG_LIMIT);
 }
 
+/// Hazard A29.
 #[test]
 fn a_timer_that_was_held_up_does_not_prove_a_dead_link() {
     let mut rig = Rig::well();
@@ -129,6 +133,7 @@ fn a_socket_closed_right_after_hello_twice_is_a_hint() {
     assert!(rig.names().contains(&"Dial(fresh)"));
 }
 
+/// Hazard A24.
 #[test]
 fn after_the_server_ended_a_live_socket_the_first_try_is_spread() {
     let mut longest = Duration::ZERO;
@@ -164,6 +169,7 @@ fn the_pace_is_forgotten_only_after_thirty_seconds_live() {
     assert_eq!(rig.state.link_memory.pace.ceiling(running), seconds(2));
 }
 
+/// Hazards A19, A35.
 #[test]
 fn at_most_ten_dials_are_made_in_a_minute() {
     let mut rig = Rig::well();
@@ -188,6 +194,7 @@ fn at_most_ten_dials_are_made_in_a_minute() {
     ));
 }
 
+/// Hazard A12.
 #[test]
 fn retry_after_holds_the_dial() {
     let mut rig = dialled();
@@ -206,6 +213,7 @@ fn retry_after_holds_the_dial() {
     ));
 }
 
+/// Hazard A20.
 #[test]
 fn three_refused_upgrades_while_https_works_lead_to_polling() {
     let mut rig = dialled();
@@ -240,6 +248,7 @@ fn three_refused_upgrades_while_https_works_lead_to_polling() {
     assert_eq!(rig.due_in(Timer::Poll), None);
 }
 
+/// Hazard A08. Q5.
 #[test]
 fn a_portal_is_shown_as_one() {
     let mut rig = dialled();
@@ -252,6 +261,7 @@ fn a_portal_is_shown_as_one() {
     assert_eq!(rig.state.link().name(), "Connecting");
 }
 
+/// Hazard A01.
 #[test]
 fn no_network_means_no_dial() {
     let mut rig = Rig::well();
@@ -263,6 +273,7 @@ fn no_network_means_no_dial() {
     assert!(rig.due_in(Timer::Dial).unwrap() <= policy::DIAL_NOW_JITTER);
 }
 
+/// Hazards A04, A19.
 #[test]
 fn a_change_of_network_drops_connections_and_dials_at_once() {
     let mut rig = Rig::well();

@@ -29,6 +29,7 @@ fn limited() -> Answer {
     })
 }
 
+/// Hazards D04, E17.
 #[test]
 fn the_first_evidence_covers_and_stores_and_ends_nothing() {
     let mut rig = suspect();
@@ -73,6 +74,7 @@ fn a_200_on_the_second_look_clears_everything() {
     );
 }
 
+/// Hazard D01.
 #[test]
 fn an_unhealthy_or_silent_database_never_lets_it_end() {
     for health in [Health::Unhealthy, Health::Silent] {
@@ -102,6 +104,7 @@ fn after_an_outage_the_next_healthy_look_decides() {
     assert!(rig.is("Active"));
 }
 
+/// Hazard D01.
 #[test]
 fn health_that_cannot_be_known_needs_four_pieces_over_twelve_minutes() {
     let mut rig = suspect();
@@ -140,6 +143,7 @@ fn coming_back_often_does_not_shorten_the_long_ladder() {
     assert!(rig.now.boot.since(begun) >= policy::LONG_LADDER_SPAN);
 }
 
+/// Hazard D02.
 #[test]
 fn a_young_session_is_covered_and_asked_again_when_it_is_older() {
     let mut rig = Rig::opened(State::signed_in(
@@ -169,6 +173,7 @@ fn a_young_session_is_covered_and_asked_again_when_it_is_older() {
     assert!(rig.state.is_ending());
 }
 
+/// Hazard A26.
 #[test]
 fn a_server_clock_that_was_set_back_keeps_no_session_young() {
     let mut rig = Rig::opened(State::signed_in(
@@ -182,6 +187,7 @@ fn a_server_clock_that_was_set_back_keeps_no_session_young() {
     assert_eq!(rig.state.suspicion_pieces(), 1);
 }
 
+/// Hazard D03.
 #[test]
 fn evidence_of_an_older_epoch_is_ignored() {
     let mut rig = Rig::well();
@@ -241,6 +247,7 @@ fn evidence_in_needs_mfa_is_looked_into_and_a_200_goes_back_there() {
     assert_eq!(rig.question(), Some(Question::Sessions));
 }
 
+/// Hazard D04.
 #[test]
 fn hints_coalesce_into_one_question() {
     let mut rig = Rig::well();
@@ -285,6 +292,7 @@ fn a_200_mutes_the_hints_of_the_same_path_for_a_minute() {
     assert_eq!(rig.question(), Some(Question::UserMe));
 }
 
+/// Hazard D21.
 #[test]
 fn a_noisy_plugin_gets_four_validations_a_minute_and_delays_nobody_else() {
     let mut rig = Rig::well();
@@ -324,6 +332,7 @@ fn what_could_not_be_answered_is_asked_again_and_changes_nothing() {
     }
 }
 
+/// Hazard A12.
 #[test]
 fn what_the_server_asked_for_outlasts_a_network_change_but_not_the_users_wish() {
     let mut rig = Rig::well();
@@ -361,6 +370,7 @@ fn a_question_that_is_never_answered_is_given_up() {
     assert!(!rig.state.is_ending());
 }
 
+/// Hazard D25.
 #[test]
 fn refusals_again_and_again_call_for_the_experiment() {
     let mut rig = Rig::well();
@@ -392,6 +402,7 @@ fn the_experiment_proves_nothing_where_the_full_set_was_never_seen() {
     assert!(rig.is("Active"));
 }
 
+/// Hazard D01.
 #[test]
 fn an_unhealthy_database_gives_a_good_token_the_limited_set_so_it_counts_for_nothing() {
     let mut rig = Rig::well();
@@ -408,6 +419,7 @@ fn an_unhealthy_database_gives_a_good_token_the_limited_set_so_it_counts_for_not
     }
 }
 
+/// Hazard D25.
 #[test]
 fn a_day_of_unusable_answers_offers_sign_in_and_ends_nothing() {
     let mut rig = Rig::well();
@@ -435,6 +447,7 @@ fn a_day_of_unusable_answers_offers_sign_in_and_ends_nothing() {
     assert!(rig.is("Active"));
 }
 
+/// Hazard A10.
 #[test]
 fn an_outage_with_5xx_never_makes_an_account_unverifiable() {
     let mut rig = Rig::well();
@@ -463,6 +476,7 @@ fn a_suspicion_of_an_hour_offers_sign_in_and_looking_goes_on() {
     assert!(rig.state.is_ending());
 }
 
+/// Hazard B04.
 #[test]
 fn a_key_store_that_is_not_readable_now_causes_no_write_and_no_end() {
     let mut rig = suspect();
@@ -482,6 +496,7 @@ fn a_key_store_that_is_not_readable_now_causes_no_write_and_no_end() {
     assert_eq!(rig.question(), Some(Question::Health));
 }
 
+/// Hazard A03.
 #[test]
 fn resume_validates_and_dials_at_the_same_time() {
     let mut rig = Rig::well();
@@ -514,6 +529,7 @@ fn focus_validates_only_after_more_than_a_minute_without() {
     assert_eq!(rig.question(), Some(Question::UserMe));
 }
 
+/// Hazards A28, A29.
 #[test]
 fn a_process_that_was_frozen_without_a_word_validates_and_dials_anew() {
     let mut rig = Rig::well();
@@ -534,6 +550,7 @@ fn network_back_validates_and_dials() {
     assert!(rig.due_in(Timer::Dial).is_some());
 }
 
+/// Hazard E17.
 #[test]
 fn strict_policy_covers_on_resume_until_validated() {
     let settings = Settings {
@@ -551,6 +568,7 @@ fn strict_policy_covers_on_resume_until_validated() {
     }
 }
 
+/// Hazard D23.
 #[test]
 fn max_offline_makes_unverifiable_and_a_200_heals() {
     let settings = Settings {

@@ -58,6 +58,7 @@ fn a_suspicion_survives_a_restart_and_needs_the_spacing() {
     assert!(again.state.is_ending(), "the stored piece counts");
 }
 
+/// Hazard A30.
 #[test]
 fn after_a_restart_of_the_device_the_wall_clock_decides_and_never_counts_backwards() {
     let rig = suspect();
@@ -68,6 +69,7 @@ fn after_a_restart_of_the_device_the_wall_clock_decides_and_never_counts_backwar
     assert!(again.due_in(Timer::Look).unwrap() >= seconds(2));
 }
 
+/// Hazards A27, A30.
 #[test]
 fn a_kept_token_is_destroyed_unless_a_clock_proves_that_its_window_is_open() {
     let mut rig = suspect();
