@@ -54,7 +54,11 @@ async fn a_wrong_verdict_heals_by_the_users_own_act_and_not_by_itself() {
     let account = sign_in(&core, &server, "alice").await;
     until_live(&core, account).await;
     wrong_verdict(&core, &server, account).await;
-    assert_eq!(core.notices()[0].kind, NoticeKind::SessionEnded);
+    let told = core.notices().remove(0);
+    assert_eq!(told.kind, NoticeKind::SessionEnded);
+    // The app shows it, so the operating system does from here on.
+    core.acknowledge_notice(told.id).await.unwrap();
+    assert_eq!(core.withdrawn_notices(), []);
     assert_eq!(
         core.continue_session(account).await,
         Err(Error::SessionEnded),
@@ -64,6 +68,10 @@ async fn a_wrong_verdict_heals_by_the_users_own_act_and_not_by_itself() {
     offered(&core, &server, account).await;
     let kinds: Vec<_> = core.notices().iter().map(|notice| notice.kind).collect();
     assert_eq!(kinds, [NoticeKind::MayContinue], "the end was withdrawn");
+    assert_eq!(core.withdrawn_notices(), [told.id], "and is taken back");
+    core.acknowledge_notice(told.id).await.unwrap();
+    assert_eq!(core.withdrawn_notices(), []);
+    let offer = core.notices()[0].id;
     let shown = core.snapshot(account).unwrap();
     assert!(shown.cover && matches!(shown.shows(), Shows::SignIn(_)));
 
@@ -71,13 +79,14 @@ async fn a_wrong_verdict_heals_by_the_users_own_act_and_not_by_itself() {
     let live = until_live(&core, account).await;
     assert_eq!(live.shows(), Shows::Content);
     assert_eq!(core.notices(), []);
+    assert_eq!(core.withdrawn_notices(), [offer], "the offer was taken");
     core.continue_session(account).await.unwrap();
     assert_eq!(server.control().sessions("alice").len(), 1);
     core.close().await;
 }
 
 #[tokio::test]
-async fn the_offer_dies_with_a_touched_form_and_with_a_restart_that_proves_nothing() {
+async fn the_offer_dies_with_a_touched_form() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let core = open(folder.path(), &server);
@@ -92,6 +101,83 @@ async fn the_offer_dies_with_a_touched_form_and_with_a_restart_that_proves_nothi
         core.continue_session(account).await,
         Err(Error::SessionEnded)
     );
+    core.close().await;
+}
+
+#[tokio::test]
+async fn the_offer_dies_with_the_users_own_sign_out_and_with_a_new_sign_in() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MemoryKeyStore::default());
+    let core = open_with(folder.path(), &server, keys.clone());
+    let account = sign_in(&core, &server, "alice").await;
+    wrong_verdict(&core, &server, account).await;
+    offered(&core, &server, account).await;
+    core.sign_out(account).await.unwrap();
+    let out = core.snapshot(account).unwrap();
+    assert_eq!(
+        (out.may_continue, out.reason),
+        (false, Some(Reason::SignedOut))
+    );
+    assert_eq!(
+        core.continue_session(account).await,
+        Err(Error::NotSignedIn)
+    );
+    eventually(|| keys.names() == ["outbox"]).await;
+
+    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    wrong_verdict(&core, &server, account).await;
+    offered(&core, &server, account).await;
+    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    let fresh = core.snapshot(account).unwrap();
+    assert_eq!(
+        (fresh.may_continue, fresh.standing),
+        (false, Standing::Active)
+    );
+    assert_eq!(core.notices(), []);
+    core.close().await;
+}
+
+/// Hazards A27, A30, D23.
+#[tokio::test]
+async fn the_offer_survives_a_restart_only_while_a_clock_proves_that_its_time_has_not_passed() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(MemoryKeyStore::default());
+    let started = |start: &str| {
+        let mut config = config(folder.path(), &server);
+        config.boot_id = Some(start.to_owned());
+        Steadfast::open(config, keys.clone()).unwrap()
+    };
+    let core = started("first");
+    let account = sign_in(&core, &server, "alice").await;
+    wrong_verdict(&core, &server, account).await;
+    offered(&core, &server, account).await;
+    core.close().await;
+
+    let core = started("second");
+    let proved = until(&core, account, |snapshot| snapshot.may_continue).await;
+    assert_eq!(proved.standing, Standing::Ended);
+    core.close().await;
+
+    // The wall clock was set back, and the device was started anew: nothing says how long ago the end was.
+    let vault = Connection::open(folder.path().join("vault").join(DATABASE_FILE)).unwrap();
+    let changed = vault
+        .execute(
+            "UPDATE accounts SET standing_detail = json_set(standing_detail, '$.standing.since.wall',
+                 json_extract(standing_detail, '$.standing.since.wall') + ?1)",
+            [DAY],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    drop(vault);
+    let core = started("third");
+    until(&core, account, |snapshot| !snapshot.may_continue).await;
+    assert_eq!(
+        core.continue_session(account).await,
+        Err(Error::SessionEnded)
+    );
+    eventually(|| keys.names() == ["outbox"]).await;
     core.close().await;
 }
 
@@ -257,8 +343,8 @@ async fn the_next_user_sees_nothing_until_what_the_first_one_left_is_erased() {
     let owed = core.obligations();
     assert_eq!(owed.len(), 1);
     assert_eq!(
-        (owed[0].account, owed[0].reason, owed[0].blocks),
-        (alice, EraseReason::AnotherUser, Some(bob))
+        (owed[0].account, owed[0].reason, &owed[0].blocks),
+        (alice, EraseReason::AnotherUser, &vec![bob])
     );
     eventually(|| !keys.names().iter().any(|name| name.starts_with("data-"))).await;
     core.close().await;
@@ -274,6 +360,83 @@ async fn the_next_user_sees_nothing_until_what_the_first_one_left_is_erased() {
     core.acknowledge_obligation(owed[0].id).await.unwrap();
     let free = until(&core, bob, |snapshot| !snapshot.cover).await;
     assert_eq!(free.shows(), Shows::Content);
+    core.close().await;
+}
+
+/// MM-T409.
+#[tokio::test]
+async fn whoever_signs_in_waits_for_all_erasing_that_is_owed_on_that_server() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let alice = sign_in(&core, &server, "alice").await;
+    core.forget(alice).await.unwrap();
+
+    let bob = sign_in(&core, &server, "bob").await;
+    assert_eq!(
+        core.snapshot(bob).unwrap().shows(),
+        Shows::Cover(message::PREPARING),
+        "what was forgotten is still there"
+    );
+    core.sign_out(bob).await.unwrap();
+    let third = core
+        .sign_in(SignIn::new(server.url(), "sysadmin", "Sys@dmin-pass1"))
+        .await
+        .unwrap();
+    assert_eq!(sign_in(&core, &server, "bob").await, bob);
+
+    let owed = core.obligations();
+    let users: Vec<_> = owed.iter().map(|obligation| obligation.account).collect();
+    assert_eq!(users, [alice, bob]);
+    for obligation in &owed {
+        for account in [bob, third] {
+            assert!(core.snapshot(account).unwrap().cover, "{account:?}");
+        }
+        core.acknowledge_obligation(obligation.id).await.unwrap();
+    }
+    for account in [bob, third] {
+        until(&core, account, |snapshot| {
+            snapshot.shows() == Shows::Content
+        })
+        .await;
+    }
+    core.close().await;
+}
+
+#[tokio::test]
+async fn events_are_withheld_while_content_waits_for_erasing() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let alice = sign_in(&core, &server, "alice").await;
+    core.sign_out(alice).await.unwrap();
+    let bob = sign_in(&core, &server, "bob").await;
+    until_live(&core, bob).await;
+    let start = core.events(bob, 0).await.unwrap().last_seq;
+    server.control().post("sysadmin", "while covered");
+    let withheld = core.events(bob, start).await.unwrap();
+    assert!(withheld.gap && withheld.events.is_empty(), "{withheld:?}");
+
+    core.acknowledge_obligation(core.obligations()[0].id)
+        .await
+        .unwrap();
+    until(&core, bob, |snapshot| !snapshot.cover).await;
+    server.control().post("sysadmin", "afterwards");
+    let mut seen = withheld.last_seq;
+    let shown = async {
+        loop {
+            let batch = core.events(bob, seen).await.unwrap();
+            seen = batch.last_seq;
+            if batch
+                .events
+                .iter()
+                .any(|event| event.json.contains("afterwards"))
+            {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, shown).await.unwrap();
     core.close().await;
 }
 

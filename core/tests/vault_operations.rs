@@ -177,7 +177,7 @@ fn another_user_on_the_server_waits_for_the_erasing_of_one_who_left() {
     assert_eq!(bob.erase_first, [obligations[0].id]);
     assert_eq!(obligations[0].account, alice.account);
     assert_eq!(obligations[0].user_id, ALICE);
-    assert_eq!(obligations[0].blocks, Some(bob.account));
+    assert_eq!(obligations[0].blocks, [bob.account]);
     assert!(
         device
             .vault

@@ -41,7 +41,13 @@ impl Steadfast {
         self.engine().hub.read().notices.clone()
     }
 
-    /// The app has told the user. An unknown or acknowledged number is no error.
+    /// Notices that no longer hold, oldest first: take back what the operating system shows of them, then acknowledge them,
+    /// also those that were acknowledged before. Local and immediate.
+    pub fn withdrawn_notices(&self) -> Vec<NoticeId> {
+        self.engine().hub.read().withdrawn_notices.clone()
+    }
+
+    /// The app has told the user, or has taken back what it told. An unknown or acknowledged number is no error.
     ///
     /// # Errors
     /// Those of the store.

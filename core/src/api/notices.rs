@@ -102,8 +102,8 @@ pub struct Obligation {
     pub user_id: String,
     /// Why.
     pub reason: EraseReason,
-    /// The account whose content stays covered until this is acknowledged.
-    pub blocks: Option<AccountId>,
+    /// The accounts whose content stays covered until this is acknowledged.
+    pub blocks: Vec<AccountId>,
     /// Since when, in wall-clock time.
     pub created_at: UnixMillis,
 }

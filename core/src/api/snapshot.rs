@@ -1,7 +1,7 @@
 //! What the app sees of an account, and how it learns of changes.
 
 use crate::api::message::{self, Message};
-use crate::api::notices::{Notice, Obligation};
+use crate::api::notices::{Notice, NoticeId, Obligation};
 use crate::api::sign_in::SignInMethod;
 use crate::session::{AccountId, Reason, UnixMillis};
 
@@ -143,6 +143,9 @@ pub struct Changes {
     pub accounts: Vec<Snapshot>,
     /// What the user is to be told, oldest first, until it is acknowledged.
     pub notices: Vec<Notice>,
+    /// Notices that no longer hold, for example because the session turned out to live or the user signed in again: take back
+    /// what the operating system shows of them, and acknowledge them (again). Oldest first.
+    pub withdrawn_notices: Vec<NoticeId>,
     /// What the app owes, oldest first, until it is acknowledged.
     pub obligations: Vec<Obligation>,
 }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// What the app is told and what it owes, as the vault has it.
 pub(crate) struct Lists {
     pub(crate) notices: Vec<Notice>,
+    pub(crate) withdrawn_notices: Vec<NoticeId>,
     pub(crate) obligations: Vec<Obligation>,
 }
 
@@ -28,7 +29,7 @@ impl Lists {
     pub(crate) fn blocks(&self, account: AccountId) -> bool {
         self.obligations
             .iter()
-            .any(|obligation| obligation.blocks == Some(account))
+            .any(|obligation| obligation.blocks.contains(&account))
     }
 }
 
@@ -84,8 +85,10 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
             blocks: obligation.blocks,
             created_at: obligation.created_at,
         });
+    let withdrawn = vault.withdrawn_notices()?;
     Ok(Lists {
         notices,
+        withdrawn_notices: withdrawn.into_iter().map(|id| NoticeId(id.0)).collect(),
         obligations: obligations.collect(),
     })
 }
@@ -370,6 +373,7 @@ impl Engine {
 
     /// Shows the app what it is told and what it owes, as the vault now has it.
     pub(crate) async fn refresh_lists(&self) {
+        let _in_order = self.refreshing.lock().await;
         if let Ok(lists) = self.vault(read_lists).await {
             let mut freed = Vec::new();
             self.hub.change(|changes| {
@@ -382,6 +386,7 @@ impl Engine {
                     snapshot.cover |= waits;
                 }
                 changes.notices = lists.notices;
+                changes.withdrawn_notices = lists.withdrawn_notices;
                 changes.obligations = lists.obligations;
             });
             // Whether such an account is still covered is its machine's to say.

@@ -96,6 +96,8 @@ pub(crate) struct Engine {
     closed: AtomicBool,
     /// Held while a data key is made, so that two callers get the same one.
     making_data_key: tokio::sync::Mutex<()>,
+    /// Held while the lists are read and shown, so that what was read earlier is never shown later.
+    refreshing: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
     storing: RwLock<()>,
 }
@@ -153,14 +155,9 @@ impl Engine {
         let (vault, _) = Desk::start("steadfast-vault", vault).map_err(resources)?;
         let first = Changes {
             revision: Revision::START,
-            accounts: records
-                .iter()
-                .map(|record| Snapshot {
-                    waits_for_erasing: lists.blocks(record.id),
-                    ..first_snapshot(record)
-                })
-                .collect(),
+            accounts: records.iter().map(first_snapshot).collect(),
             notices: lists.notices,
+            withdrawn_notices: lists.withdrawn_notices,
             obligations: lists.obligations,
         };
         let engine = Arc::new(Self {
@@ -180,6 +177,7 @@ impl Engine {
             outbox: Outbox::default(),
             closed: AtomicBool::new(false),
             making_data_key: tokio::sync::Mutex::new(()),
+            refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
             config,
         });
@@ -224,12 +222,6 @@ impl Engine {
         // What the first step will show is shown from the start: content that has to be covered is never seen before that.
         let (opened, _) = step(&state, Event::Opened, now);
         let mut snapshot = first_snapshot(&record);
-        snapshot.waits_for_erasing = self
-            .hub
-            .read()
-            .obligations
-            .iter()
-            .any(|obligation| obligation.blocks == Some(record.id));
         show(&mut snapshot, &opened.view(), now);
         self.hub.change(|changes| {
             match changes
@@ -370,13 +362,21 @@ impl Engine {
                 *known = Snapshot {
                     standing: known.standing,
                     reason: known.reason,
-                    cover: known.cover,
-                    waits_for_erasing: known.waits_for_erasing,
+                    cover: known.cover || fresh.waits_for_erasing,
                     link: known.link,
                     ..fresh
                 };
             }
         });
+    }
+
+    /// Whether an account is covered until the app has erased what it stored of somebody else.
+    fn waits_for_erasing(&self, id: AccountId) -> bool {
+        let current = self.hub.read();
+        current
+            .accounts
+            .iter()
+            .any(|snapshot| snapshot.id == id && snapshot.waits_for_erasing)
     }
 
     /// Makes an account's state visible.
@@ -458,7 +458,7 @@ fn first_snapshot(record: &AccountRecord) -> Snapshot {
         reason: None,
         cover: true,
         may_continue: false,
-        waits_for_erasing: false,
+        waits_for_erasing: record.waits_for_erasing,
         link: crate::api::Link::Paused,
         expires_at: record.expires_at,
         validated_at: record.validated_at.as_ref().map(|stamp| stamp.wall),

@@ -396,6 +396,7 @@ impl Engine {
             .vault(move |vault| vault.account(id))
             .await?
             .ok_or(Failure::Outdated)?;
+        let waits_for_erasing = record.waits_for_erasing;
         let account = match self.account(id) {
             Ok(account) => {
                 account.tokens.keep(epoch, signed_in.token).await;
@@ -415,6 +416,10 @@ impl Engine {
                 account
             }
         };
+        if waits_for_erasing {
+            // It may have been acknowledged while the account was being taken up.
+            self.refresh_lists().await;
+        }
         Ok(account)
     }
 

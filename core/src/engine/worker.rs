@@ -85,6 +85,8 @@ pub(crate) struct Worker {
     sockets: Sockets,
     waiters: Vec<Waiter>,
     signing_out: Vec<oneshot::Sender<Result<(), Failure>>>,
+    /// The key store was asked and has not answered yet.
+    reading_key: bool,
     /// The expiry that was already told to the machine.
     expiry_told: Option<UnixMillis>,
 }
@@ -105,6 +107,7 @@ impl Worker {
             state,
             waiters: Vec::new(),
             signing_out: Vec::new(),
+            reading_key: false,
             expiry_told: None,
         };
         engine.spawn(worker.run(inbox));
@@ -149,7 +152,11 @@ impl Worker {
 
     async fn take(&mut self, message: Message) {
         match message {
-            Message::Event(event) | Message::Key(event) => self.feed(event).await,
+            Message::Event(event) => self.feed(event).await,
+            Message::Key(event) => {
+                self.reading_key = false;
+                self.feed(event).await;
+            }
             Message::Verify(done) => {
                 self.waiters.push(Waiter {
                     verdicts: self.state.verdicts(),
@@ -256,7 +263,8 @@ impl Worker {
             return;
         }
         let waiting_for_pong = self.sockets.ping_is_unanswered();
-        for event in self.sockets.arrived(event, self.state.cover()) {
+        let covered = self.state.cover() || self.engine.waits_for_erasing(self.account.id);
+        for event in self.sockets.arrived(event, covered) {
             let needless = event == SocketEvent::BytesArrived && !waiting_for_pong;
             if !needless {
                 let over = matches!(event, SocketEvent::Ended(_));
@@ -412,7 +420,10 @@ impl Worker {
                     .await;
                 return Some(commit_event(ticket, outcome));
             }
-            Effect::ReadKey => self.questions.read_key(self.state.epoch()),
+            Effect::ReadKey => {
+                self.reading_key = true;
+                self.questions.read_key(self.state.epoch());
+            }
             // The machine's own table of timers is what the loop looks at.
             Effect::StartTimer { .. } | Effect::StopTimer { .. } => {}
             Effect::Dial {
@@ -465,13 +476,14 @@ impl Worker {
         let over = matches!(view.standing, StandingView::Ended { .. });
         let looking = view.standing == StandingView::Suspect
             || self.state.is_asking()
-            || self.state.is_ending();
+            || self.state.is_ending()
+            || self.reading_key;
         // A muted hint, or a suspended app: nothing will be asked, so nobody waits for it.
         let will_ask = self.state.timers().contains_key(&Timer::Ask);
         let verdicts = self.state.verdicts();
         let (answered, waiting) = std::mem::take(&mut self.waiters)
             .into_iter()
-            .partition(|waiter| over || (!looking && (!will_ask || verdicts > waiter.verdicts)));
+            .partition(|waiter| !looking && (over || !will_ask || verdicts > waiter.verdicts));
         self.waiters = waiting;
         for waiter in answered {
             let _ = waiter.done.send(());

@@ -156,6 +156,11 @@ impl Draft<'_> {
         self.watch_max_offline();
     }
 
+    /// The kept token's time has passed.
+    pub(super) fn restore_window_is_over(&self, ended: &Ended) -> bool {
+        self.now.boot >= ended.since.after(self.state.settings.restore_window)
+    }
+
     /// Looks at the kept token when one is due, and destroys it when its time is over.
     pub(super) fn watch_restore(&mut self) {
         let Standing::Ended(ended) = self.state.standing else {
@@ -173,7 +178,7 @@ impl Draft<'_> {
             Restore::Looking { looks } => Some(looks),
             Restore::Offered => None,
         };
-        if now >= window_end {
+        if self.restore_window_is_over(&ended) {
             self.destroy_token();
             return;
         }

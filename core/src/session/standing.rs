@@ -513,7 +513,12 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
         ) => draft.watch_restore(),
         (Ended(ended), Event::ContinueRequested) => {
             if ended.restore == Restore::Offered && draft.state.commit.is_none() {
-                draft.commit(CommitKind::Continue, 0);
+                // A process that was held up learns of the end of the window later than the user can press a button.
+                if draft.restore_window_is_over(ended) {
+                    draft.destroy_token();
+                } else {
+                    draft.commit(CommitKind::Continue, 0);
+                }
             }
         }
         (Ended(ended), Event::SignedOut) => {

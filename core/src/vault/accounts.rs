@@ -13,7 +13,9 @@ use crate::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 const COLUMNS: &str = "SELECT id, server_url, user_id, username, roles, locale, server_name, server_version,
     sign_in_method, position, epoch, standing, standing_detail, key_name, sealed_token, session_id, csrf_hash,
     device_id, signed_in_at, signed_in_server_date, expires_at, validated_wall, validated_boot, validated_boot_id,
-    ended_at, restore_until_wall, restore_until_boot, restore_until_boot_id, header_habits, network_profile
+    ended_at, restore_until_wall, restore_until_boot, restore_until_boot_id, header_habits, network_profile,
+    EXISTS (SELECT 1 FROM obligations WHERE obligations.server_url = accounts.server_url AND acknowledged = 0
+        AND obligations.id <= accounts.erase_first) AS waits_for_erasing
     FROM accounts";
 
 impl Vault {
@@ -261,6 +263,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
         )?,
         header_habits: row.get("header_habits")?,
         network_profile: row.get("network_profile")?,
+        waits_for_erasing: row.get("waits_for_erasing")?,
     })
 }
 

@@ -35,17 +35,35 @@ impl Vault {
         })
     }
 
-    /// The app has taken a notice. False if it was not pending.
+    /// Notices that no longer hold and that the app has not taken back yet, oldest first.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn withdrawn_notices(&mut self) -> Result<Vec<NoticeId>, VaultError> {
+        self.on_connection(|connection| {
+            let notices = connection
+                .prepare_cached("SELECT notice FROM withdrawn_notices ORDER BY notice")?
+                .query_map([], |row| Ok(NoticeId(row.get(0)?)))?
+                .collect::<Result<_, _>>()?;
+            Ok(notices)
+        })
+    }
+
+    /// The app has taken a notice, or taken one back. False if it was neither pending nor withdrawn.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn acknowledge_notice(&mut self, notice: NoticeId) -> Result<bool, VaultError> {
         self.write(Reserve::Keep, |transaction| {
+            let taken_back = transaction.execute(
+                "DELETE FROM withdrawn_notices WHERE notice = ?1",
+                [notice.0],
+            )?;
             let changed = transaction.execute(
                 "UPDATE notices SET state = 'acknowledged' WHERE id = ?1 AND state = 'pending'",
                 [notice.0],
             )?;
-            Ok(changed == 1)
+            Ok(taken_back + changed > 0)
         })
     }
 
@@ -110,15 +128,49 @@ pub(super) fn withdraw(
     epoch: Epoch,
     kind: &str,
 ) -> Result<bool, VaultError> {
-    let changed = transaction.execute(
-        "UPDATE notices SET state = 'withdrawn' WHERE account = ?1 AND epoch = ?2 AND kind = ?3 AND state <> 'withdrawn'",
+    take_back(
+        transaction,
+        "account = ?1 AND epoch = ?2 AND kind = ?3",
         (account.0, epoch.0, kind),
-    )?;
-    Ok(changed == 1)
+    )
 }
 
-/// Removes what an account was told, because a new session, or the same one taken up again, may end and be told anew.
+/// Takes back everything that was told in an epoch but the notices of one kind.
+pub(super) fn withdraw_all_but(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    epoch: Epoch,
+    kind: &str,
+) -> Result<(), VaultError> {
+    take_back(
+        transaction,
+        "account = ?1 AND epoch = ?2 AND kind <> ?3",
+        (account.0, epoch.0, kind),
+    )?;
+    Ok(())
+}
+
+/// Removes what an account was told, because a new session, or the same one taken up again, may end and be told anew. What the
+/// app may have shown of it is to be taken back.
 pub(super) fn clear(transaction: &Transaction<'_>, account: AccountId) -> Result<(), VaultError> {
+    take_back(transaction, "account = ?1", [account.0])?;
     transaction.execute("DELETE FROM notices WHERE account = ?1", [account.0])?;
     Ok(())
+}
+
+fn take_back(
+    transaction: &Transaction<'_>,
+    which: &str,
+    parameters: impl rusqlite::Params + Clone,
+) -> Result<bool, VaultError> {
+    let holds = format!("{which} AND state <> 'withdrawn'");
+    transaction.execute(
+        &format!("INSERT INTO withdrawn_notices (notice) SELECT id FROM notices WHERE {holds}"),
+        parameters.clone(),
+    )?;
+    let changed = transaction.execute(
+        &format!("UPDATE notices SET state = 'withdrawn' WHERE {holds}"),
+        parameters,
+    )?;
+    Ok(changed > 0)
 }

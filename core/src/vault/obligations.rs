@@ -44,16 +44,16 @@ impl Vault {
             if !accounts::is_current(transaction, account, epoch)? {
                 return Ok(Outcome::Stale);
             }
-            let id = erase(transaction, account, reason, None, at)?;
+            let id = erase(transaction, account, reason, at)?;
             Ok(Outcome::Committed(id))
         })
     }
 }
 
 pub(super) fn pending(connection: &Connection) -> Result<Vec<Obligation>, VaultError> {
-    let obligations = connection
+    let mut obligations: Vec<Obligation> = connection
         .prepare_cached(
-            "SELECT id, account, server_url, user_id, reason, blocks, created_at FROM obligations
+            "SELECT id, account, server_url, user_id, reason, created_at FROM obligations
              WHERE acknowledged = 0 ORDER BY id",
         )?
         .query_map([], |row| {
@@ -63,24 +63,50 @@ pub(super) fn pending(connection: &Connection) -> Result<Vec<Obligation>, VaultE
                 server_url: row.get(2)?,
                 user_id: row.get(3)?,
                 reason: row.get(4)?,
-                blocks: row.get::<_, Option<i64>>(5)?.map(AccountId),
-                created_at: UnixMillis(row.get(6)?),
+                blocks: Vec::new(),
+                created_at: UnixMillis(row.get(5)?),
             })
         })?
         .collect::<Result<_, _>>()?;
+    if obligations.is_empty() {
+        return Ok(obligations);
+    }
+    let waiting: Vec<(i64, String, i64)> = connection
+        .prepare_cached(
+            "SELECT id, server_url, erase_first FROM accounts WHERE erase_first > 0 ORDER BY position, id",
+        )?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for obligation in &mut obligations {
+        obligation.blocks = waiting
+            .iter()
+            .filter(|(_, server, last)| {
+                *server == obligation.server_url && *last >= obligation.id.0
+            })
+            .map(|(account, ..)| AccountId(*account))
+            .collect();
+    }
     Ok(obligations)
 }
 
-/// A sign-in of the same user begins while the erasing of what is left of the earlier one is still owed: it waits for that.
-pub(super) fn wait_for_own(
+/// Has an account whose sign-in begins wait for whatever erasing is owed on its server, its own included. What is owed later
+/// concerns those who sign in later. Gives what it waits for.
+pub(super) fn wait_for_all(
     transaction: &Transaction<'_>,
     account: AccountId,
-) -> Result<(), VaultError> {
+    server_url: &str,
+) -> Result<Vec<ObligationId>, VaultError> {
+    let owed: Vec<i64> = transaction
+        .prepare_cached(
+            "SELECT id FROM obligations WHERE server_url = ?1 AND acknowledged = 0 ORDER BY id",
+        )?
+        .query_map([server_url], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     transaction.execute(
-        "UPDATE obligations SET blocks = ?1 WHERE account = ?1 AND acknowledged = 0",
-        [account.0],
+        "UPDATE accounts SET erase_first = ?2 WHERE id = ?1",
+        (account.0, owed.last().copied().unwrap_or(0)),
     )?;
-    Ok(())
+    Ok(owed.into_iter().map(ObligationId).collect())
 }
 
 /// Stores the obligation to erase the data of an account, in its present epoch. The key that the app may have encrypted it with
@@ -89,22 +115,16 @@ pub(super) fn erase(
     transaction: &Transaction<'_>,
     account: AccountId,
     reason: &str,
-    blocks: Option<AccountId>,
     at: UnixMillis,
 ) -> Result<Option<ObligationId>, VaultError> {
     data_key::doom(transaction, account)?;
     let id = transaction
         .prepare_cached(
-            "INSERT INTO obligations (account, epoch, kind, reason, server_url, user_id, blocks, created_at)
-             SELECT id, epoch, 'erase', ?2, server_url, user_id, ?3, ?4 FROM accounts WHERE id = ?1
-             ON CONFLICT (account, epoch, kind)
-                 DO UPDATE SET blocks = excluded.blocks WHERE acknowledged = 0 AND excluded.blocks IS NOT NULL
-             RETURNING id",
+            "INSERT INTO obligations (account, epoch, kind, reason, server_url, user_id, created_at)
+             SELECT id, epoch, 'erase', ?2, server_url, user_id, ?3 FROM accounts WHERE id = ?1
+             ON CONFLICT (account, epoch, kind) DO NOTHING RETURNING id",
         )?
-        .query_row(
-            (account.0, reason, blocks.map(|account| account.0), at.0),
-            |row| row.get(0),
-        )
+        .query_row((account.0, reason, at.0), |row| row.get(0))
         .optional()?;
     Ok(id.map(ObligationId))
 }

@@ -142,6 +142,8 @@ pub struct AccountRecord {
     pub header_habits: Option<String>,
     /// The network profile, as JSON.
     pub network_profile: Option<String>,
+    /// The app owes erasing on its server that must be done before anything of it is shown.
+    pub waits_for_erasing: bool,
 }
 
 /// An account of a file that had to be set aside: all that is still known of it.
@@ -204,8 +206,8 @@ pub struct Obligation {
     pub user_id: String,
     /// Code of the reason.
     pub reason: String,
-    /// The account whose sign-in is complete only when this is acknowledged.
-    pub blocks: Option<AccountId>,
+    /// The accounts whose sign-ins are complete only when this is acknowledged.
+    pub blocks: Vec<AccountId>,
     /// Wall clock when it was stored.
     pub created_at: UnixMillis,
 }

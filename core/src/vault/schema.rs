@@ -126,7 +126,9 @@ CREATE TABLE pending_sign_ins (
 /// What the rest of the surface stores. `data_key_name` names the key that dies with the account; `diagnostic_id`,
 /// `signing_key`, `websocket_url` and `server_policy` are what the server's client configuration says; `cookie_generation`
 /// counts exports to a web view; `seen_pushes` are acknowledgement ids that must not come twice; `legacy_imports` is what an
-/// older app left behind, from the copy to its erasing there.
+/// older app left behind, from the copy to its erasing there. `erase_first` is the last obligation on the account's server that
+/// must be acknowledged before its content is shown (`obligations.blocks`, which could name one account only, is no longer
+/// used); `withdrawn_notices` are those that the app is to take back.
 const VERSION_3: &str = "
 ALTER TABLE accounts ADD COLUMN data_key_name TEXT;
 ALTER TABLE accounts ADD COLUMN diagnostic_id TEXT;
@@ -135,6 +137,14 @@ ALTER TABLE accounts ADD COLUMN websocket_url TEXT;
 ALTER TABLE accounts ADD COLUMN server_policy TEXT;
 ALTER TABLE accounts ADD COLUMN cookie_generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pending_sign_ins ADD COLUMN network_profile TEXT;
+ALTER TABLE accounts ADD COLUMN erase_first INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET erase_first =
+    coalesce((SELECT max(id) FROM obligations WHERE blocks = accounts.id AND acknowledged = 0), 0);
+ALTER TABLE lost_accounts ADD COLUMN data_key_name TEXT;
+
+CREATE TABLE withdrawn_notices (
+    notice INTEGER PRIMARY KEY
+) STRICT;
 
 CREATE TABLE seen_pushes (
     ack_id TEXT PRIMARY KEY,

@@ -81,7 +81,8 @@ pub struct SignedIn {
     pub retired_key: Option<KeyName>,
     /// The replaced session's entry in the outbox.
     pub owed: Option<OutboxId>,
-    /// Erasing that the app owes before this sign-in is complete: the data of users whose sessions on this server ended.
+    /// Erasing that the app owes before anything of this account is shown: of users whose sessions on this server ended, of
+    /// accounts that were forgotten, and of this user's own earlier session after a wipe.
     pub erase_first: Vec<ObligationId>,
 }
 
@@ -233,9 +234,9 @@ fn commit(
         (None, None)
     };
     write_row(transaction, sign_in)?;
-    obligations::wait_for_own(transaction, account)?;
     outbox::owe_own_device(transaction, account, sign_in.device_id.as_deref(), at)?;
-    let erase_first = erase_ended_others(transaction, sign_in)?;
+    erase_ended_others(transaction, sign_in)?;
+    let erase_first = obligations::wait_for_all(transaction, account, &prepared.server_url)?;
     Ok(Outcome::Committed(SignedIn {
         account,
         epoch: prepared.epoch,
@@ -296,10 +297,7 @@ fn write_row(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result<(), Vaul
     Ok(())
 }
 
-fn erase_ended_others(
-    transaction: &Transaction<'_>,
-    sign_in: &SignIn,
-) -> Result<Vec<ObligationId>, VaultError> {
+fn erase_ended_others(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result<(), VaultError> {
     let prepared = &sign_in.prepared;
     let others: Vec<i64> = transaction
         .prepare_cached(
@@ -307,15 +305,13 @@ fn erase_ended_others(
         )?
         .query_map((&prepared.server_url, prepared.account.0), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let mut owed = Vec::new();
     for other in others {
-        owed.extend(obligations::erase(
+        obligations::erase(
             transaction,
             AccountId(other),
             "another_user",
-            Some(prepared.account),
             sign_in.at.wall,
-        )?);
+        )?;
     }
-    Ok(owed)
+    Ok(())
 }

@@ -106,7 +106,8 @@ impl Vault {
             }
             let owed = outbox::owe(transaction, account, &forget.old_token, forget.at)?;
             let retired_key = keys::retire(transaction, account)?;
-            let erase = obligations::erase(transaction, account, &forget.reason, None, forget.at)?;
+            let erase = obligations::erase(transaction, account, &forget.reason, forget.at)?;
+            notices::clear(transaction, account)?;
             transaction.execute("DELETE FROM accounts WHERE id = ?1", [account.0])?;
             Ok(Outcome::Committed(Forgotten {
                 retired_key,

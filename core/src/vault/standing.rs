@@ -123,7 +123,7 @@ impl Vault {
                 notices::insert(transaction, end.account, end.epoch, notice, end.at)?;
             }
             if let Some(reason) = &end.erase {
-                obligations::erase(transaction, end.account, reason, None, end.at)?;
+                obligations::erase(transaction, end.account, reason, end.at)?;
             }
             let ended = match &end.token {
                 TokenFate::KeptUntil(until) => {
@@ -167,10 +167,7 @@ impl Vault {
             else {
                 return Ok(Outcome::Stale);
             };
-            transaction.execute(
-                "UPDATE notices SET state = 'withdrawn' WHERE account = ?1 AND epoch = ?2 AND kind <> ?3",
-                (account.0, epoch.0, &offer.kind),
-            )?;
+            notices::withdraw_all_but(transaction, account, epoch, &offer.kind)?;
             let id = notices::insert(transaction, account, epoch, offer, at)?;
             Ok(Outcome::Committed(id))
         })
