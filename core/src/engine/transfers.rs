@@ -62,6 +62,8 @@ struct Work {
     token: Token,
     path: String,
     progress: watch::Sender<Progress>,
+    /// Held by whoever works on the disk, which cannot be interrupted.
+    busy: mpsc::Sender<()>,
 }
 
 fn file_error(error: &std::io::Error) -> Error {
@@ -90,14 +92,14 @@ impl Engine {
             headers: upload.headers,
             body: Some((upload.content_type, Vec::new())),
         });
-        let work = self.begin(id, upload.path, &request).await?;
+        let begun = self.begin(id, upload.path, &request).await?;
         let file = on_disk(move || File::open(upload.file)).await?;
         let length = file.metadata().map_err(|error| file_error(&error))?.len();
-        work.progress.send_replace(Progress {
+        begun.0.progress.send_replace(Progress {
             done: 0,
             total: Some(signed(length)),
         });
-        Ok(self.run_transfer(work, None, move |work| async move {
+        Ok(self.run_transfer(begun, None, move |work| async move {
             work.send_file(request, file, length).await
         }))
     }
@@ -126,12 +128,14 @@ impl Engine {
             headers: download.headers,
             ..Request::new(crate::api::Method::Get, download.path.clone())
         });
-        let work = self.begin(id, download.path, &request).await?;
+        let begun = self.begin(id, download.path, &request).await?;
         let target = Target::new(download.file, download.range);
         let part = target.part.clone();
-        Ok(self.run_transfer(work, Some(part), move |work| async move {
-            work.fetch_file(request, target).await
-        }))
+        Ok(
+            self.run_transfer(begun, Some(part), move |work| async move {
+                work.fetch_file(request, target).await
+            }),
+        )
     }
 
     async fn begin(
@@ -139,24 +143,27 @@ impl Engine {
         id: AccountId,
         path: String,
         request: &RequestParts,
-    ) -> Result<Work, Error> {
+    ) -> Result<(Work, mpsc::Receiver<()>), Error> {
         let account = self.account(id)?;
         allowed(request, &account)?;
         let (account, _, token) = self.signed_in(id).await?;
-        Ok(Work {
+        let (busy, idle) = mpsc::channel(1);
+        let work = Work {
             engine: self.clone(),
             account,
             token,
             path,
             progress: watch::Sender::new(Progress::default()),
-        })
+            busy,
+        };
+        Ok((work, idle))
     }
 
     /// Runs a transfer until it ends, is cancelled, the app is suspended, or nothing moved for too long. `part` is what a
     /// cancelled one leaves behind.
     fn run_transfer<F>(
         self: &Arc<Self>,
-        work: Work,
+        (work, mut idle): (Work, mpsc::Receiver<()>),
         part: Option<PathBuf>,
         transfer: impl FnOnce(Work) -> F + Send + 'static,
     ) -> Running
@@ -181,6 +188,8 @@ impl Engine {
                 () = stalled(progress) => Err(Error::Timeout),
                 result = transfer(work) => result,
             };
+            // Nothing is ever sent: it ends when nobody is at the disk any more.
+            let _ = idle.recv().await;
             if result == Err(Error::Cancelled)
                 && let Some(part) = part
             {
@@ -223,7 +232,9 @@ impl Work {
         length: u64,
     ) -> Result<Response, Error> {
         let (chunks, body) = mpsc::channel(policy::TRANSFER_CHUNKS);
+        let busy = self.busy.clone();
         let reading = tokio::task::spawn_blocking(move || {
+            let _busy = busy;
             loop {
                 let mut chunk = vec![0; policy::TRANSFER_CHUNK];
                 let read = match file.read(&mut chunk) {
@@ -328,7 +339,9 @@ impl Work {
     ) -> Result<(), Error> {
         let (chunks, mut written) = mpsc::channel::<Bytes>(policy::TRANSFER_CHUNKS);
         let (part, tag_file) = (target.part.clone(), target.tag.clone());
+        let busy = self.busy.clone();
         let writing = on_disk(move || {
+            let _busy = busy;
             let mut file = if from > 0 {
                 File::options().append(true).open(&part)?
             } else {
