@@ -57,6 +57,7 @@ impl Shown {
 #[derive(Default)]
 struct Record {
     shown: Mutex<Vec<(Instant, AccountId, Shown)>>,
+    links: Mutex<Vec<(AccountId, Link)>>,
     told: Mutex<Vec<Notice>>,
     news: watch::Sender<u64>,
 }
@@ -72,6 +73,12 @@ impl Record {
         let before = shown.iter().rev().find(|(_, id, _)| *id == snapshot.id);
         if before.is_none_or(|(_, _, before)| *before != now) {
             shown.push((Instant::now(), snapshot.id, now));
+        }
+        drop(shown);
+        let mut links = lock(&self.links);
+        let before = links.iter().rev().find(|(id, _)| *id == snapshot.id);
+        if before.is_none_or(|(_, before)| *before != snapshot.link) {
+            links.push((snapshot.id, snapshot.link));
         }
     }
 
@@ -234,6 +241,29 @@ impl Device {
         accounts
             .iter()
             .for_each(|snapshot| self.record.draw(snapshot));
+    }
+
+    /// The ways to the server that it has shown, in order and each change once. Changes in quick succession may be shown as
+    /// one.
+    pub fn links(&self) -> Vec<Link> {
+        let links = lock(&self.record.links);
+        links.iter().map(|(_, link)| *link).collect()
+    }
+
+    /// Waits until what [`links`](Self::links) lists is so, and gives it.
+    pub async fn until_links(&self, what: &str, fits: impl Fn(&[Link]) -> bool) -> Vec<Link> {
+        let mut news = self.record.news.subscribe();
+        let waiting = async {
+            loop {
+                news.mark_unchanged();
+                let links = self.links();
+                if fits(&links) {
+                    return links;
+                }
+                news.changed().await.expect("the record");
+            }
+        };
+        self.patiently(what, waiting).await
     }
 
     /// Waits until this is the last thing that it has shown, and gives everything that it has.

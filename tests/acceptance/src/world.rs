@@ -10,11 +10,12 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Config, Error, SecretText, SignIn, keystore::KeyStore};
+use steadfast::{Config, Error, SecretText, SignIn, keystore::KeyStore, server::Resolve};
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
 use steadfast_testserver::{Control, Role, Server};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::{
@@ -66,6 +67,8 @@ pub struct Options {
     pub meddling_network: bool,
     /// Its key store, in place of files beside the vault.
     pub key_store: Option<Arc<dyn KeyStore>>,
+    /// Its resolver, in place of the system's.
+    pub resolver: Option<Arc<dyn Resolve>>,
 }
 
 impl Options {
@@ -86,6 +89,19 @@ impl Options {
     }
 }
 
+async fn start_server(users: &[User]) -> Server {
+    let mut builder = Server::builder().tls(true);
+    for user in users {
+        let role = if user.name == "sysadmin" {
+            Role::Admin
+        } else {
+            Role::User
+        };
+        builder = builder.user(user.name, &user.password.0, role);
+    }
+    builder.start().await.expect("a server")
+}
+
 /// A server and everything around it.
 pub struct World {
     /// The server.
@@ -96,6 +112,7 @@ pub struct World {
     pub alice: User,
     /// Another user.
     pub bob: User,
+    second: OnceCell<Server>,
     folder: TempDir,
     canary: Arc<Canary>,
     devices: AtomicU32,
@@ -108,25 +125,26 @@ impl World {
     /// If it cannot be started.
     pub async fn start() -> Self {
         let users = ["sysadmin", "alice", "bob"].map(User::new);
-        let mut builder = Server::builder().tls(true);
-        for user in &users {
-            let role = if user.name == "sysadmin" {
-                Role::Admin
-            } else {
-                Role::User
-            };
-            builder = builder.user(user.name, &user.password.0, role);
-        }
+        let server = start_server(&users).await;
         let [admin, alice, bob] = users;
         Self {
-            server: builder.start().await.expect("a server"),
+            server,
             admin,
             alice,
             bob,
+            second: OnceCell::new(),
             folder: tempfile::tempdir().expect("a folder"),
             canary: Arc::default(),
             devices: AtomicU32::new(0),
         }
+    }
+
+    /// Another server with the same users, started at the first call. Devices made from then on trust its authority too.
+    pub async fn second_server(&self) -> &Server {
+        let users = [&self.admin, &self.alice, &self.bob].map(User::clone);
+        self.second
+            .get_or_init(|| async move { start_server(&users).await })
+            .await
     }
 
     /// The switches of the server.
@@ -148,6 +166,12 @@ impl World {
         let (proxy, authorities) = self.network(options.meddling_network).await;
         let mut config = Config::new(folder.join("vault"), kind.describe());
         config.network.extra_authorities.push(authorities);
+        if let Some(second) = self.second.get().and_then(Server::ca_pem) {
+            config.network.extra_authorities.push(second.to_owned());
+        }
+        if let Some(resolver) = options.resolver {
+            config.network.resolver = resolver;
+        }
         config.cover_until_validated_after = options.cover_until_validated_after;
         let canary = Arc::clone(&self.canary);
         Device::start(kind, folder, config, options.key_store, proxy, canary).await
@@ -232,12 +256,18 @@ impl World {
 
     /// Looks for secrets everywhere, then takes everything down.
     pub(crate) async fn finish(self) {
-        let tokens = self.control().minted_tokens();
+        let mut tokens = self.control().minted_tokens();
+        if let Some(second) = self.second.get() {
+            tokens.extend(second.control().minted_tokens());
+        }
         let mut secrets: Vec<Secret> = tokens.iter().map(|token| Secret::token(token)).collect();
         for user in [&self.admin, &self.alice, &self.bob] {
             secrets.push(Secret::password(&user.password.0));
         }
         self.canary.inspect(&secrets, self.folder.path());
         self.server.stop().await;
+        if let Some(second) = self.second.into_inner() {
+            second.stop().await;
+        }
     }
 }

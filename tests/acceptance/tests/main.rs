@@ -7,20 +7,27 @@
     reason = "tests that never ship"
 )]
 
+mod airplane;
 mod captive;
+mod idle;
 mod key_store;
 mod mfa;
 mod mm_t297;
 mod mm_t418;
 mod mm_t938;
+mod mm_t939;
 mod mm_t940;
 mod mm_t941;
+mod mm_t942;
 mod offline_sign_out;
 mod outage;
 mod replica_lag;
 mod restart;
 mod retry_after;
+mod server_down;
 mod several_accounts;
+mod token_header;
+mod two_servers;
 
 use std::process::ExitCode;
 
@@ -49,5 +56,12 @@ fn main() -> ExitCode {
         ("restart", restart::CASES),
         ("retry_after", retry_after::CASES),
         ("several_accounts", several_accounts::CASES),
+        ("airplane", airplane::CASES),
+        ("idle", idle::CASES),
+        ("mm_t939", mm_t939::CASES),
+        ("mm_t942", mm_t942::CASES),
+        ("server_down", server_down::CASES),
+        ("token_header", token_header::CASES),
+        ("two_servers", two_servers::CASES),
     ])
 }

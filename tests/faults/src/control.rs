@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::{
@@ -113,6 +113,23 @@ impl Control {
             .map(|name| HeaderName::try_from(name).expect("a header name"))
             .collect();
         self.shared.http(|script| script.stripped = stripped);
+        self
+    }
+
+    /// Puts these headers into every response, the proxy's own and upgrades included, in place of headers of the same name
+    /// and of an earlier list.
+    ///
+    /// # Panics
+    /// If a name or value cannot be a header.
+    pub fn add_headers<'a>(&self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> &Self {
+        let added = headers
+            .into_iter()
+            .map(|(name, value)| {
+                let name = HeaderName::try_from(name).expect("a header name");
+                (name, HeaderValue::try_from(value).expect("a header value"))
+            })
+            .collect();
+        self.shared.http(|script| script.added = added);
         self
     }
 

@@ -76,6 +76,7 @@ pub(crate) struct Limit {
 pub(crate) struct HttpScript {
     pub(crate) answers: Vec<Answer>,
     pub(crate) stripped: Vec<HeaderName>,
+    pub(crate) added: HeaderMap,
     pub(crate) refused_upgrades: Option<Answer>,
     pub(crate) presented: Presented,
 }
@@ -106,6 +107,15 @@ impl HttpScript {
         for name in &self.stripped {
             headers.remove(name);
         }
+    }
+
+    /// Adds what is to stand in every response, in place of headers of the same name.
+    pub(crate) fn add(&self, headers: &mut HeaderMap) {
+        headers.extend(
+            self.added
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
     }
 }
 

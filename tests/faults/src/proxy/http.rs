@@ -176,15 +176,18 @@ impl Session {
         );
         if let Some(answer) = shared.http(|script| script.take_answer(&seen)) {
             tokio::time::sleep(answer.delay()).await;
-            return Ok(answer
-                .response()
-                .map(|body| Full::new(body).map_err(|never| match never {}).boxed()));
+            let mut response = answer.response();
+            shared.http(|script| script.add(response.headers_mut()));
+            return Ok(response.map(|body| Full::new(body).map_err(|never| match never {}).boxed()));
         }
         let client = upgrade.then(|| upgrade::on(&mut request));
         self.upgrading.store(upgrade, Ordering::Relaxed);
         let mut response = self.forward(request).await?;
         *response.version_mut() = Version::HTTP_11;
-        shared.http(|script| script.strip(response.headers_mut()));
+        shared.http(|script| {
+            script.strip(response.headers_mut());
+            script.add(response.headers_mut());
+        });
         if response.status() == StatusCode::SWITCHING_PROTOCOLS
             && let Some(client) = client
         {
