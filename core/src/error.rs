@@ -187,6 +187,9 @@ pub enum Error {
     /// The store cannot be read or written now.
     #[error("the store is not available now")]
     StoreUnavailable,
+    /// Another core has the store open for writing, in this process or in another one: close that, or wait for its end.
+    #[error("the store is in use by another core")]
+    StoreInUse,
     /// The store was written by a newer version of the core. It was left untouched.
     #[error("the store was written by a newer version (schema {found}, known up to {known})")]
     StoreNewer {
@@ -195,6 +198,10 @@ pub enum Error {
         /// Newest schema version this core knows.
         known: i64,
     },
+    /// The core has a fault of its own. Nothing is lost and nobody is signed out; what was asked for may not have been done.
+    /// Report it, and try again; if that does not help, close the core and open it anew.
+    #[error("the core has a fault")]
+    Internal,
     /// The core was closed.
     #[error("closed")]
     Closed,
@@ -247,7 +254,9 @@ impl Error {
             Self::Suspended => "suspended",
             Self::DiskFull => "disk_full",
             Self::StoreUnavailable => "store_unavailable",
+            Self::StoreInUse => "store_in_use",
             Self::StoreNewer { .. } => "store_newer",
+            Self::Internal => "internal",
             Self::Closed => "closed",
         }
     }
@@ -296,7 +305,9 @@ impl Error {
             | Self::ServerProblem
             | Self::RateLimited { .. }
             | Self::Refused { .. }
-            | Self::StoreUnavailable => Reaction::TryLater,
+            | Self::StoreUnavailable
+            | Self::StoreInUse
+            | Self::Internal => Reaction::TryLater,
             Self::KeyStoreUnavailable | Self::Suspended => Reaction::Wait,
         }
     }

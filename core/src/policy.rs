@@ -222,3 +222,10 @@ pub const LONGEST_NAP: Duration = seconds(5);
 pub const RUNTIME_THREADS: usize = 2;
 /// How long a close waits for the vault before it leaves it to finish by itself.
 pub const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
+/// How often within [`WORKER_RESTART_WINDOW`] an account's worker that panicked is started again by itself. A fault that
+/// comes back each time must not become a loop that drains the battery; one that comes of an accident is over by then.
+pub const WORKER_RESTARTS: usize = 3;
+/// See [`WORKER_RESTARTS`].
+pub const WORKER_RESTART_WINDOW: Duration = minutes(60);
+/// How long an open waits for another vault on the same folder to close: as long as a core takes that is just being closed.
+pub const WRITER_LOCK_WAIT: Duration = seconds(1);

@@ -603,6 +603,57 @@ fn write_fixture() {
     let _ = device.vault.close().unwrap();
 }
 
+/// Hazards B23.
+#[test]
+fn a_second_vault_on_the_same_folder_is_refused_until_the_first_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Device::open(folder.path());
+    let second = || Vault::open(&vault_folder(folder.path()));
+    assert_eq!(second().unwrap_err(), VaultError::InUse);
+    let _ = first.vault.close().unwrap();
+    let opened = second().unwrap();
+    assert_eq!(first.vault.reopen().unwrap_err(), VaultError::InUse);
+    drop(opened);
+    first.vault.reopen().unwrap();
+}
+
+const HOLDER: &str = "STEADFAST_HOLDER";
+
+/// A process that opens the vault and keeps it.
+#[test]
+fn holder_child() {
+    // The body of a process that the next test starts; by itself it has nothing to do.
+    let Some(folder) = std::env::var_os(HOLDER) else {
+        return;
+    };
+    let _held = Vault::open(&vault_folder(Path::new(&folder))).unwrap();
+    println!("held");
+    let _ = std::io::stdin().read_line(&mut String::new());
+}
+
+/// Hazards B23, B15.
+#[test]
+fn a_vault_that_another_process_holds_is_free_when_that_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut holder = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "holder_child", "--nocapture"])
+        .env(HOLDER, folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = std::io::BufReader::new(holder.stdout.take().unwrap());
+    assert!(
+        std::io::BufRead::lines(said).any(|line| line.unwrap().contains("held")),
+        "the vault was opened there"
+    );
+    let open = || Vault::open(&vault_folder(folder.path()));
+    assert_eq!(open().unwrap_err(), VaultError::InUse);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    open().unwrap();
+}
+
 const HAMMER: &str = "STEADFAST_HAMMER";
 const BLOWS: usize = 60;
 
@@ -614,15 +665,22 @@ fn hammer_child() {
         return;
     };
     let (folder, name) = role.split_once('|').unwrap();
-    let mut vault = Vault::open(&vault_folder(Path::new(folder))).unwrap().vault;
     for blow in 0..BLOWS {
+        // One writes at a time: the other waits for its turn.
+        let mut vault = loop {
+            match Vault::open(&vault_folder(Path::new(folder))) {
+                Ok(opened) => break opened.vault,
+                Err(VaultError::InUse) => {}
+                Err(other) => panic!("{other}"),
+            }
+        };
         let kind = format!("{name}-{blow}");
         let raised = vault
             .raise_notice(AccountId(1), Epoch(1), &notice(&kind), UnixMillis(1))
             .unwrap();
         assert!(matches!(raised, Outcome::Committed(Some(_))));
         println!("stored {kind}");
-        let _ = vault.scrub().unwrap();
+        let _ = vault.close().unwrap();
     }
 }
 
@@ -632,6 +690,7 @@ fn the_hammer_of_two_processes_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut device = Device::open(folder.path());
     device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    let _ = device.vault.close().unwrap();
     let children: Vec<_> = ["left", "right"]
         .into_iter()
         .map(|name| {
@@ -654,6 +713,7 @@ fn the_hammer_of_two_processes_loses_nothing() {
         );
     }
     assert_eq!(acknowledged.len(), 2 * BLOWS);
+    device.vault.reopen().unwrap();
     let stored: Vec<_> = device
         .vault
         .notices()

@@ -6,6 +6,7 @@ use crate::engine::worker::Message;
 use crate::server::Rest;
 use crate::session::{AccountId, Event};
 use crate::vault::AccountRecord;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::mpsc;
 
 pub(crate) struct Account {
@@ -16,6 +17,8 @@ pub(crate) struct Account {
     pub(crate) rest: Rest,
     pub(crate) events: EventQueue,
     pub(crate) tokens: TokenCache,
+    /// Nobody works for this account now: its worker panicked too often.
+    pub(crate) failed: AtomicBool,
     messages: mpsc::UnboundedSender<Message>,
 }
 
@@ -33,6 +36,7 @@ impl Account {
             rest,
             events: EventQueue::new(),
             tokens: TokenCache::default(),
+            failed: AtomicBool::new(false),
             messages,
         };
         (account, inbox)

@@ -16,7 +16,7 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn start(store: Arc<dyn KeyStore>) -> std::io::Result<Self> {
         // The thread is not joined at close: a key store that hangs must not hold up the app.
-        let (desk, _thread) = Desk::start("steadfast-keys", store)?;
+        let (desk, _thread) = Desk::start("steadfast-keys", store, |_| {})?;
         Ok(Self { desk })
     }
 

@@ -20,7 +20,7 @@ impl Engine {
         self.not_suspended()?;
         let (done, continued) = oneshot::channel();
         account.send(Message::Continue(done));
-        continued.await.map_err(|_| Error::Closed)?
+        continued.await.map_err(|_| self.gone())?
     }
 
     pub(crate) async fn forget(self: &Arc<Self>, id: AccountId) -> Result<(), Error> {

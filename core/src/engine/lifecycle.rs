@@ -9,7 +9,6 @@ use crate::policy;
 use crate::session::{AccountId, Event, HostState, NetworkPath};
 use crate::vault::{Outcome, ServerFacts, Setting, Vault};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -54,7 +53,7 @@ impl Engine {
     }
 
     pub(crate) fn network_changed(&self, path: NetworkPath) -> Result<(), Error> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(Error::Closed);
         }
         for account in self.every_account() {

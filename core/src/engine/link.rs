@@ -279,6 +279,13 @@ impl Sockets {
     }
 }
 
+/// What was begun for a worker ends with it, however that ended.
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 fn is_not_authenticated(error_id: Option<&str>) -> bool {
     error_id.is_some_and(|id| SOCKET_NOT_AUTHENTICATED_IDS.contains(&id))
 }

@@ -23,6 +23,7 @@ mod requests;
 mod sessions;
 mod sign_in;
 mod sso;
+mod supervisor;
 mod token;
 pub(crate) mod transfers;
 mod worker;
@@ -30,11 +31,12 @@ mod worker;
 use crate::api::{Changes, Config, Revision, SignInMethod, Snapshot};
 use crate::engine::account::Account;
 use crate::engine::clock::{SystemClock, Times};
-use crate::engine::desk::Desk;
+use crate::engine::desk::{Desk, NotDone};
 use crate::engine::hub::Hub;
 use crate::engine::keys::Keys;
 use crate::engine::outbox::Outbox;
-use crate::engine::worker::{Message, Worker, public_standing};
+use crate::engine::supervisor::Supervisor;
+use crate::engine::worker::{Message, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
 use crate::policy;
@@ -64,6 +66,8 @@ pub(crate) enum Failure {
     Outdated,
     /// The core is closed.
     Closed,
+    /// The core has a fault: what was to be done panicked.
+    Panicked,
 }
 
 impl From<Failure> for Error {
@@ -73,6 +77,7 @@ impl From<Failure> for Error {
             Failure::KeyStore | Failure::NoRandomness => Self::KeyStoreUnavailable,
             Failure::Outdated => Self::NotSignedIn,
             Failure::Closed => Self::Closed,
+            Failure::Panicked => Self::Internal,
         }
     }
 }
@@ -94,6 +99,8 @@ pub(crate) struct Engine {
     host: watch::Sender<HostState>,
     outbox: Outbox,
     closed: AtomicBool,
+    /// The process that opened this. In one that was forked from it there are no threads of it, and nothing may touch SQLite.
+    process: u32,
     /// Held while a data key is made, so that two callers get the same one.
     making_data_key: tokio::sync::Mutex<()>,
     /// Held while the lists are read and shown, so that what was read earlier is never shown later.
@@ -152,7 +159,8 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(resources)?;
-        let (vault, _) = Desk::start("steadfast-vault", vault).map_err(resources)?;
+        let (vault, _) =
+            Desk::start("steadfast-vault", vault, Vault::distrust).map_err(resources)?;
         let first = Changes {
             revision: Revision::START,
             accounts: records.iter().map(first_snapshot).collect(),
@@ -176,6 +184,7 @@ impl Engine {
             host: watch::Sender::new(config.host_state),
             outbox: Outbox::default(),
             closed: AtomicBool::new(false),
+            process: std::process::id(),
             making_data_key: tokio::sync::Mutex::new(()),
             refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
@@ -200,16 +209,21 @@ impl Engine {
 
     /// Starts to look after an account that the vault holds.
     fn look_after(self: &Arc<Self>, record: AccountRecord) -> Result<Arc<Account>, Error> {
+        let state = self.stored_state(&record);
+        self.start(record, state)
+    }
+
+    /// The machine's state of an account as the vault holds it.
+    fn stored_state(&self, record: &AccountRecord) -> State {
         let now = self.times.now();
-        let state = match State::restored(self.parts(&record), now) {
+        match State::restored(self.parts(record), now) {
             Ok(state) => state,
             Err(error) => {
                 // A standing that cannot be read is no reason to believe anything about the session: it is asked about.
                 tracing::warn!(account = record.id.0, %error, "the stored standing is not used");
-                State::signed_in(self.parts(&record), record.signed_in_server_date, now)
+                State::signed_in(self.parts(record), record.signed_in_server_date, now)
             }
-        };
-        self.start(record, state)
+        }
     }
 
     fn start(self: &Arc<Self>, record: AccountRecord, state: State) -> Result<Arc<Account>, Error> {
@@ -233,7 +247,7 @@ impl Engine {
                 None => changes.accounts.push(snapshot),
             }
         });
-        Worker::start(self, account.clone(), state, inbox);
+        Supervisor::start(self, account.clone(), state, inbox);
         Ok(account)
     }
 
@@ -249,7 +263,7 @@ impl Engine {
 
     /// The way to an account.
     pub(crate) fn account(&self, id: AccountId) -> Result<Arc<Account>, Error> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(Error::Closed);
         }
         let account = lock(&self.accounts).get(&id).cloned();
@@ -297,10 +311,27 @@ impl Engine {
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(Error::Closed);
         }
-        self.spawn(work).await.unwrap_or(Err(Error::Closed))
+        self.spawn(work).await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire) || self.is_forked()
+    }
+
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
+    }
+
+    /// What it means that whoever was to answer is gone: the core was closed, or it has a fault.
+    pub(crate) fn gone(&self) -> Error {
+        if self.is_closed() {
+            Error::Closed
+        } else {
+            Error::Internal
+        }
     }
 
     /// A job for the vault.
@@ -313,7 +344,10 @@ impl Engine {
             Some(desk) => desk
                 .hand_in(job)
                 .await
-                .map_err(|_| Failure::Closed)?
+                .map_err(|not_done| match not_done {
+                    NotDone::Closed => Failure::Closed,
+                    NotDone::Panicked => Failure::Panicked,
+                })?
                 .map_err(Failure::Vault),
             None => Err(Failure::Closed),
         }
@@ -337,7 +371,7 @@ impl Engine {
     pub(crate) async fn changes(&self, since: Revision) -> Result<Changes, Error> {
         let mut revisions = self.hub.subscribe();
         loop {
-            if self.closed.load(Ordering::Acquire) {
+            if self.is_closed() {
                 return Err(Error::Closed);
             }
             let current = self.hub.read();
@@ -396,6 +430,9 @@ impl Engine {
 
     /// Closes: no new work, workers and sockets ended, the vault closed.
     pub(crate) async fn close(self: &Arc<Self>) {
+        if self.is_forked() {
+            return;
+        }
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -423,6 +460,13 @@ impl Engine {
 
     /// What dropping the last handle does: everything that [`close`](Self::close) does, without waiting.
     pub(crate) fn abandon(&self) {
+        if self.is_forked() {
+            // Threads to be told are not there.
+            if let Some(runtime) = lock(&self.runtime).take() {
+                std::mem::forget(runtime);
+            }
+            return;
+        }
         self.closed.store(true, Ordering::Release);
         self.shut_down();
     }

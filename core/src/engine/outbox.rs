@@ -16,7 +16,9 @@ use crate::server::{Outcome as Answered, Rest, ServerAddress};
 use crate::session::{Health, HostState, UnixMillis};
 use crate::vault::{Binding, Column, unseal};
 use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof};
+use futures_util::FutureExt;
 use futures_util::future::join_all;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -90,10 +92,15 @@ impl Engine {
     }
 
     async fn pay(&self, entry: &OutboxEntry) {
-        let tried = match entry.kind {
-            OutboxKind::RevokeToken => self.revoke(entry).await,
-            OutboxKind::AttachDevice => self.attach(entry).await,
+        let trying = async {
+            match entry.kind {
+                OutboxKind::RevokeToken => self.revoke(entry).await,
+                OutboxKind::AttachDevice => self.attach(entry).await,
+            }
         };
+        // What panics is owed as before, and holds up nothing else that is owed.
+        let tried = AssertUnwindSafe(trying).catch_unwind().await;
+        let tried = tried.unwrap_or(Tried::Again);
         let id = entry.id;
         let stored: Result<bool, Failure> = match tried {
             Tried::Done(proof) => {

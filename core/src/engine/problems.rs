@@ -102,6 +102,7 @@ pub(crate) fn vault(error: VaultError) -> Error {
         VaultError::DiskFull => Error::DiskFull,
         VaultError::NewerSchema { found, known } => Error::StoreNewer { found, known },
         VaultError::Closed => Error::Suspended,
+        VaultError::InUse => Error::StoreInUse,
         _ => Error::StoreUnavailable,
     }
 }

@@ -223,6 +223,13 @@ impl Questions {
     }
 }
 
+/// What was begun for a worker ends with it, however that ended.
+impl Drop for Questions {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 async fn ask_with(
     engine: &Engine,
     rest: &Rest,

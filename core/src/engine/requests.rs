@@ -13,6 +13,7 @@ use crate::secret::Token;
 use crate::server::{InvalidRequest, Reply, RequestParts};
 use crate::session::{AccountId, Epoch, Event, Hint, KeyTrouble};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 impl Engine {
@@ -22,6 +23,9 @@ impl Engine {
         id: AccountId,
     ) -> Result<(Arc<Account>, Epoch, Token), Error> {
         let account = self.account(id)?;
+        if account.failed.load(Ordering::Acquire) {
+            return Err(Error::Internal);
+        }
         self.standing_allows(id)?;
         let record = self
             .vault(move |vault| vault.account(id))

@@ -480,7 +480,7 @@ impl Engine {
         account.send(Message::SignOut(done));
         signed_out
             .await
-            .map_err(|_| Error::Closed)?
+            .map_err(|_| self.gone())?
             .map_err(Error::from)
     }
 }

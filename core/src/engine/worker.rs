@@ -92,14 +92,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts the worker's task on the engine's runtime.
-    pub(crate) fn start(
-        engine: &Arc<Engine>,
-        account: Arc<Account>,
-        state: State,
-        inbox: mpsc::UnboundedReceiver<Message>,
-    ) {
-        let worker = Self {
+    pub(crate) fn new(engine: &Arc<Engine>, account: Arc<Account>, state: State) -> Self {
+        Self {
             questions: Questions::new(engine.clone(), account.clone()),
             sockets: Sockets::new(engine.clone(), account.clone()),
             engine: engine.clone(),
@@ -109,14 +103,22 @@ impl Worker {
             signing_out: Vec::new(),
             reading_key: false,
             expiry_told: None,
-        };
-        engine.spawn(worker.run(inbox));
+        }
     }
 
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Message>) {
+    /// Works until it is told to stop. `backlog` is what a worker before it had been told and not taken up.
+    pub(crate) async fn run(
+        mut self,
+        inbox: &mut mpsc::UnboundedReceiver<Message>,
+        mut backlog: VecDeque<Message>,
+    ) {
         self.feed(Event::Opened).await;
         loop {
-            let nap = self.next_nap();
+            let nap = if backlog.is_empty() {
+                self.next_nap()
+            } else {
+                None
+            };
             let message = match nap {
                 Some(nap) => match tokio::time::timeout(nap, inbox.recv()).await {
                     Ok(message) => message,
@@ -126,7 +128,10 @@ impl Worker {
                         continue;
                     }
                 },
-                None => inbox.recv().await,
+                None => match backlog.pop_front() {
+                    Some(message) => Some(message),
+                    None => inbox.recv().await,
+                },
             };
             match message {
                 Some(Message::Stop(done)) => {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::ServerAddress;
-use super::resolver::{ForHttp, Resolve, SystemResolver};
+use super::resolver::{self, ForHttp, Resolve, SystemResolver};
 use super::tls::{self, Roots, TlsProfileError};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify, io_kind};
 use crate::policy;
@@ -93,13 +93,9 @@ impl Dialler {
         &self,
         address: &ServerAddress,
     ) -> Result<Box<dyn Transport>, TransportErrorKind> {
-        let addresses = self
-            .resolver
-            .resolve(address.host(), address.port())
+        let addresses = resolver::ask(&*self.resolver, address.host(), address.port())
             .await
-            .ok()
-            .filter(|addresses| !addresses.is_empty())
-            .ok_or(TransportErrorKind::Dns)?;
+            .map_err(|_| TransportErrorKind::Dns)?;
         let tcp = connect_first(interleave(addresses))
             .await
             .map_err(|error| io_kind(&error).unwrap_or(TransportErrorKind::Other))?;

@@ -1,8 +1,10 @@
 //! Names to addresses. A trait, so that a host platform or a test can answer in the system's place.
 
 use crate::policy;
+use futures_util::FutureExt;
 use std::future::Future;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -22,6 +24,20 @@ pub type Resolving<'a> =
 pub trait Resolve: Send + Sync {
     /// The addresses of `host`, each with `port`, in order of preference. An empty list counts as a failure.
     fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Resolving<'a>;
+}
+
+/// Asks a resolver. One that panics has found nothing: it is the host's code, and no fault of it may stop the core's.
+pub(super) async fn ask(
+    resolver: &dyn Resolve,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ResolveError> {
+    let asking = async { resolver.resolve(host, port).await };
+    let answer = AssertUnwindSafe(asking).catch_unwind().await;
+    let addresses = answer.map_err(|_| ResolveError)??;
+    (!addresses.is_empty())
+        .then_some(addresses)
+        .ok_or(ResolveError)
 }
 
 /// The resolver of the operating system.
@@ -70,10 +86,7 @@ impl reqwest::dns::Resolve for ForHttp {
         let resolver = Arc::clone(&self.0);
         Box::pin(async move {
             // The HTTP client puts the port of the URL in place of 0.
-            let addresses = resolver.resolve(name.as_str(), 0).await?;
-            if addresses.is_empty() {
-                return Err(ResolveError.into());
-            }
+            let addresses = ask(&*resolver, name.as_str(), 0).await?;
             Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
         })
     }

@@ -37,6 +37,9 @@ pub enum VaultError {
         /// Newest version that this code knows.
         known: i64,
     },
+    /// Another vault has the folder open, in this process or in another one.
+    #[error("the vault is in use")]
+    InUse,
     /// The vault is closed for suspension.
     #[error("the vault is closed")]
     Closed,

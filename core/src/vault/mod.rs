@@ -26,6 +26,7 @@ mod server_list;
 mod sign_in;
 mod sign_out;
 mod standing;
+mod writer_lock;
 
 use std::path::{Path, PathBuf};
 
@@ -90,6 +91,8 @@ pub struct Opened {
 pub struct Vault {
     folder: PathBuf,
     link: Link,
+    /// Held unless the vault is closed.
+    lock: Option<writer_lock::WriterLock>,
 }
 
 #[derive(Debug)]
@@ -116,7 +119,8 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::NewerSchema`] for a file of a newer app, which is left untouched; [`VaultError::Unavailable`] while
-    /// the platform or another process keeps the file locked; [`VaultError::DiskFull`], [`VaultError::Io`].
+    /// the platform or another process keeps the file locked; [`VaultError::InUse`] if another vault has the folder open, in
+    /// this process or another one; [`VaultError::DiskFull`], [`VaultError::Io`].
     pub fn open(folder: &Path) -> Result<Opened, VaultError> {
         open::open(folder)
     }
@@ -132,6 +136,8 @@ impl Vault {
     /// # Errors
     /// If the log could not be written back; the file is closed all the same.
     pub fn close(&mut self) -> Result<Scrub, VaultError> {
+        // Let go last, when the file is closed.
+        let _lock = self.lock.take();
         match std::mem::replace(&mut self.link, Link::Closed) {
             Link::Open(connection) => {
                 let scrub = checkpoint(&connection);
@@ -154,8 +160,13 @@ impl Vault {
                 scrub: Scrub::Done,
             });
         }
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => writer_lock::WriterLock::take(&self.folder)?,
+        };
         let (connection, interrupted) = open::reopen(&self.folder)?;
         self.link = Link::Open(connection);
+        self.lock = Some(lock);
         Ok(interrupted)
     }
 
@@ -168,6 +179,14 @@ impl Vault {
         let scrub = self.on_connection(|connection| checkpoint(connection))?;
         reserve::restore(&self.folder);
         Ok(scrub)
+    }
+
+    /// Drops the connection after a panic in the middle of an operation: what it had begun is rolled back, and the next call
+    /// opens the file again. A closed vault stays closed.
+    pub(crate) fn distrust(&mut self) {
+        if let Link::Open(_) = self.link {
+            self.link = Link::Broken;
+        }
     }
 
     /// Reads a setting.

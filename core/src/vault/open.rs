@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ff
 
 use super::records::{KeyName, LostAccount};
 use super::server_list::{self, ServerList};
+use super::writer_lock::WriterLock;
 use super::{
     DATABASE_FILE, Interrupted, Link, Opened, Scrub, Vault, VaultError, accounts, atomic_file,
     checkpoint, keys, notices, obligations, outbox, pending_sign_ins, reserve, schema,
@@ -19,6 +20,7 @@ const OLDEST_LIBRARY: i32 = 3_051_003;
 
 pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
     atomic_file::make_folder(folder)?;
+    let lock = WriterLock::take(folder)?;
     let known = server_list::read(folder);
     let (quarantined, connection, interrupted) = match attempt(folder, &known) {
         Err(VaultError::Corrupt { .. }) => {
@@ -36,6 +38,7 @@ pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
         vault: Vault {
             folder: folder.to_owned(),
             link: Link::Open(connection),
+            lock: Some(lock),
         },
         interrupted,
         quarantined,

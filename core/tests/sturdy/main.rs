@@ -1,0 +1,12 @@
+//! It stays up: panics, other processes, forks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "in a test, what does not hold stops the test"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod forks;
+mod panics;
