@@ -11,7 +11,7 @@ use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::secret::Token;
 use crate::server::{InvalidRequest, Reply, RequestParts};
-use crate::session::{AccountId, Epoch, Event, Hint, KeyTrouble};
+use crate::session::{AccountId, Epoch, Event, Hint, HostState, KeyTrouble};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -27,6 +27,12 @@ impl Engine {
             return Err(Error::Internal);
         }
         self.standing_allows(id)?;
+        if *self.host.borrow() == HostState::Suspended {
+            return Err(Error::Suspended);
+        }
+        if let Some((epoch, token)) = account.tokens.in_memory().await {
+            return Ok((account, epoch, token));
+        }
         let record = self
             .vault(move |vault| vault.account(id))
             .await?

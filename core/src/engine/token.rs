@@ -43,6 +43,11 @@ impl TokenCache {
         Ok(token)
     }
 
+    /// The token in memory with its epoch, if there is one. Whatever ends an epoch empties this, so it is the current one.
+    pub(crate) async fn in_memory(&self) -> Option<(Epoch, Token)> {
+        self.cached.lock().await.clone()
+    }
+
     /// Keeps the token of a session that was just stored.
     pub(crate) async fn keep(&self, epoch: Epoch, token: Token) {
         *self.cached.lock().await = Some((epoch, token));

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<TlsStream<TcpStream>>;
 
 /// What asks for the session, as the core asks it.
 pub(crate) const SESSION: &str = "/api/v4/users/me";
@@ -30,6 +30,7 @@ pub(crate) const HEALTH_PATH: &str = "/api/v4/system/ping";
 pub(crate) struct ByHand {
     address: SocketAddr,
     tls: TlsConnector,
+    config: ClientConfig,
     token: String,
 }
 
@@ -55,7 +56,8 @@ impl ByHand {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let mut this = Self {
             address,
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: TlsConnector::from(Arc::new(config.clone())),
+            config,
             token: String::new(),
         };
         let credentials = serde_json::json!({ "login_id": user, "password": PASSWORD });
@@ -75,6 +77,27 @@ impl ByHand {
     pub(crate) async fn get(&self, path: &str) {
         let answer = self.exchange(Method::GET, path, Bytes::new()).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    }
+
+    /// A client of the HTTP library that the core uses, which keeps its connections.
+    pub(crate) fn client(&self) -> reqwest::Client {
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(self.config.clone())
+            .no_proxy()
+            .build()
+            .expect("a client")
+    }
+
+    /// Asks with such a client and reads the answer whole.
+    pub(crate) async fn ask(&self, client: &reqwest::Client, path: &str) {
+        let answer = client
+            .get(format!("https://{}{path}", self.address))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.bytes().await.expect("a body");
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Response<Bytes> {
@@ -142,7 +165,8 @@ impl ByHand {
     }
 }
 
-async fn read(
+/// Reads until a message is such a one.
+pub(crate) async fn read(
     socket: &mut Socket,
     wanted: impl Fn(&serde_json::Value) -> bool,
 ) -> serde_json::Value {

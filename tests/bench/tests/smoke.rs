@@ -40,6 +40,11 @@ async fn commit_is_produced() {
     assert_produced(&Name::Commit.take(Some(2)).await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn traffic_is_produced() {
+    assert_produced(&Name::Traffic.take(Some(1)).await);
+}
+
 /// Takes a figure in a process of its own and gives what it counted.
 fn counted(name: &str, runs: &str) -> Vec<serde_json::Value> {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast-bench"))

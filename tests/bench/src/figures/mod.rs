@@ -7,6 +7,7 @@ mod open;
 mod quiet;
 mod reconnect;
 mod resume;
+mod traffic;
 
 use crate::figure::Figure;
 use clap::ValueEnum;
@@ -24,6 +25,8 @@ pub enum Name {
     Open,
     /// From a sealed token to a sign-in on the disk.
     Commit,
+    /// A request and a burst of events.
+    Traffic,
     /// What the core does while nothing happens.
     Quiet,
     /// What an idle account costs in memory.
@@ -32,10 +35,11 @@ pub enum Name {
 
 impl Name {
     /// Every figure, in the order in which they are taken.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Open,
         Self::Commit,
         Self::Memory,
+        Self::Traffic,
         Self::Quiet,
         Self::Reconnect,
         Self::Resume,
@@ -54,6 +58,7 @@ impl Name {
             Self::Reconnect => reconnect::take(runs_or(30)).await,
             Self::Open => open::take(runs_or(100)).await,
             Self::Commit => commit::take(runs_or(200)),
+            Self::Traffic => traffic::take(runs_or(50)).await,
             Self::Quiet => quiet::take(runs_or(120)).await,
             Self::Memory => memory::take(runs_or(20)).await,
         }
