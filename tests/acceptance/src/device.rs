@@ -59,6 +59,7 @@ struct Record {
     shown: Mutex<Vec<(Instant, AccountId, Shown)>>,
     links: Mutex<Vec<(AccountId, Link)>>,
     told: Mutex<Vec<Notice>>,
+    erased: Mutex<Vec<(Instant, AccountId)>>,
     news: watch::Sender<u64>,
 }
 
@@ -91,6 +92,7 @@ impl Record {
                 revision,
                 accounts,
                 notices,
+                obligations,
                 ..
             } = changes;
             seen = revision;
@@ -101,6 +103,11 @@ impl Record {
                 }
                 // A notice that cannot be acknowledged now comes again.
                 let _ = core.acknowledge_notice(notice.id).await;
+            }
+            for obligation in obligations {
+                lock(&self.erased).push((Instant::now(), obligation.account));
+                // One that cannot be acknowledged now comes again.
+                let _ = core.acknowledge_obligation(obligation.id).await;
             }
             self.news.send_modify(|count| *count += 1);
         }
@@ -280,6 +287,22 @@ impl Device {
             }
         };
         self.patiently("what it shows last", waiting).await
+    }
+
+    /// When the app erased what it had stored of this account, for the first time.
+    pub fn erased(&self, account: AccountId) -> Option<Instant> {
+        let erased = lock(&self.record.erased);
+        let found = erased.iter().find(|(_, of)| *of == account);
+        found.map(|(at, _)| *at)
+    }
+
+    /// When it first showed this of that account.
+    pub fn first_shown(&self, account: AccountId, what: &Shown) -> Option<Instant> {
+        let shown = lock(&self.record.shown);
+        let found = shown
+            .iter()
+            .find(|(_, of, shown)| *of == account && shown == what);
+        found.map(|(at, ..)| *at)
     }
 
     /// The notices that the user was told of.

@@ -13,6 +13,8 @@ mod idle;
 mod key_store;
 mod mfa;
 mod mm_t297;
+mod mm_t3273;
+mod mm_t409;
 mod mm_t418;
 mod mm_t938;
 mod mm_t939;
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
     }
     steadfast_acceptance::run(&[
         ("mm_t297", mm_t297::CASES),
+        ("mm_t3273", mm_t3273::CASES),
+        ("mm_t409", mm_t409::CASES),
         ("mm_t418", mm_t418::CASES),
         ("mm_t938", mm_t938::CASES),
         ("mm_t940", mm_t940::CASES),

@@ -104,7 +104,10 @@ impl Host {
         let mut seen = Revision::START;
         let mut told = HashSet::new();
         while let Ok(Changes {
-            revision, notices, ..
+            revision,
+            notices,
+            obligations,
+            ..
         }) = self.core.changes(seen).await
         {
             seen = revision;
@@ -114,6 +117,12 @@ impl Host {
                     self.tell(&notice);
                 }
                 self.acknowledge(notice.id).await;
+            }
+            for obligation in obligations {
+                // A device of the lab stores nothing of its own, so there is nothing left to erase.
+                if let Err(error) = self.core.acknowledge_obligation(obligation.id).await {
+                    tracing::warn!(code = error.code(), "an obligation stays owed");
+                }
             }
         }
     }
