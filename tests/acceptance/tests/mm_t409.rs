@@ -17,6 +17,7 @@ async fn the_second_user_sees_content_only_after_the_firsts_was_erased(world: &W
 
     let bob = device.sign_in(&world.bob).await;
     assert_ne!(alice, bob);
+    device.until_shown(Shown::Content).await;
     let erased = device.erased(alice).expect("what alice left is erased");
     let seen = device
         .first_shown(bob, &Shown::Content)
