@@ -3,11 +3,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::{
-    faults::{Answer, AnswerScript, HttpScript, Limit, Presented, Side, Wire},
+    faults::{
+        Answer, AnswerScript, Cache, HttpScript, Limit, Match, Presented, Side, Trickle, Wire,
+    },
+    presets::Portal,
     proxy::Fate,
     state::{Report, SeenRequest, Shared},
 };
@@ -84,6 +88,84 @@ impl Control {
             Side::Client => wire.from_client = limit,
             Side::Server => wire.from_server = limit,
         });
+        self
+    }
+
+    /// Lets at most `bytes` bytes from `side` arrive, then nothing until `every` has passed, and so on: a slow loris with 1
+    /// byte, a narrow line with many. Each connection is limited by itself. `None` lifts it. Bytes are those on the client's
+    /// wire, TLS included.
+    ///
+    /// # Panics
+    /// If no byte is to arrive; that is [`freeze`](Self::freeze).
+    pub fn trickle(&self, side: Side, pace: impl Into<Option<(u64, Duration)>>) -> &Self {
+        let trickle = pace.into().map(|(bytes, every)| Trickle { bytes, every });
+        assert!(
+            trickle.is_none_or(|trickle| trickle.bytes > 0),
+            "at least a byte"
+        );
+        self.shared.change_wire(|wire| match side {
+            Side::Client => wire.trickle_from_client = trickle,
+            Side::Server => wire.trickle_from_server = trickle,
+        });
+        self
+    }
+
+    /// Limits what arrives from `side` on each connection to so many bytes per second, evenly. `None` lifts it.
+    ///
+    /// # Panics
+    /// If it is fewer than 50 bytes per second; that is [`trickle`](Self::trickle).
+    pub fn bandwidth(&self, side: Side, bytes_per_second: impl Into<Option<u64>>) -> &Self {
+        const SLICES: u64 = 50;
+        let pace = bytes_per_second.into().map(|bytes| {
+            let slice = Duration::from_millis(1_000 / SLICES);
+            (bytes / SLICES, slice)
+        });
+        self.trickle(side, pace)
+    }
+
+    /// Keeps the server's first answer to matching requests, and gives it to all later ones, with the `Age` it has by then
+    /// and the headers it had. The server does not hear of those.
+    pub fn replay(&self, matching: Match) -> &Self {
+        let cache = Cache {
+            matching,
+            kept: None,
+        };
+        self.shared.http(|script| script.caches.push(cache));
+        self
+    }
+
+    /// Overwrites `X-Request-Id` in the server's answers with an id of the proxy's own; bodies keep theirs.
+    pub fn rewrite_request_ids(&self, on: bool) -> &Self {
+        self.shared.http(|script| script.rewrites_ids = on);
+        self
+    }
+
+    /// Puts this in the place of the body of every answer of the server with this status, as a proxy with its own error
+    /// pages does; other headers stay. `None` lifts it.
+    ///
+    /// # Panics
+    /// If `status` is none, or the content type cannot be a header.
+    pub fn replace_bodies<'a>(
+        &self,
+        status: u16,
+        body: impl Into<Option<(&'a str, &'a str)>>,
+    ) -> &Self {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let body = body.into().map(|(content_type, body)| {
+            let content_type = HeaderValue::try_from(content_type).expect("a header value");
+            (content_type, Bytes::copy_from_slice(body.as_bytes()))
+        });
+        self.shared.http(|script| match body {
+            Some(body) => script.replaced_bodies.insert(status, body),
+            None => script.replaced_bodies.remove(&status),
+        });
+        self
+    }
+
+    /// Lets upgrades to WebSocket through, and then swallows all that the server says on them. Sockets that exist already
+    /// are not touched.
+    pub fn mute_upgraded(&self, on: bool) -> &Self {
+        self.shared.http(|script| script.mutes_upgraded = on);
         self
     }
 
@@ -194,6 +276,40 @@ impl Control {
                 }
                 self.strip(headers.iter().map(String::as_str))
             }
+            Command::AddHeaders { headers } => {
+                if let Some((bad, _)) = headers.iter().find(|(name, value)| {
+                    HeaderName::try_from(name.as_str()).is_err()
+                        || HeaderValue::try_from(value.as_str()).is_err()
+                }) {
+                    return Err(format!(
+                        "{bad} is no header name, or its value cannot be one"
+                    ));
+                }
+                self.add_headers(
+                    headers
+                        .iter()
+                        .map(|(name, value)| (name.as_str(), value.as_str())),
+                )
+            }
+            Command::Trickle { from, pace } => {
+                if pace.is_some_and(|pace| pace.bytes == 0) {
+                    return Err("at least a byte".into());
+                }
+                let pace = pace.map(|pace| (pace.bytes, Duration::from_millis(pace.every_ms)));
+                self.trickle(from, pace)
+            }
+            Command::Replay { path_prefix } => self.replay(Match::prefix(path_prefix)),
+            Command::RewriteRequestIds { on } => self.rewrite_request_ids(on),
+            Command::ReplaceBodies { status, html } => {
+                StatusCode::from_u16(status).map_err(|_| format!("{status} is no status"))?;
+                let body = html
+                    .as_deref()
+                    .map(|html| ("text/html; charset=utf-8", html));
+                self.replace_bodies(status, body)
+            }
+            Command::MuteUpgraded { on } => self.mute_upgraded(on),
+            Command::Portal { kind } => self.answer(Answer::portal(kind)),
+            Command::GzipBomb => self.answer(Answer::gzip_bomb(200)),
             Command::RefuseUpgrades { answer } => {
                 let refusal = answer.map(|script| Answer::try_from(*script)).transpose()?;
                 self.refuse_upgrades(refusal)
@@ -260,6 +376,16 @@ impl Control {
     }
 }
 
+/// So many bytes in each span.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// From 1.
+    pub bytes: u64,
+    /// Milliseconds.
+    pub every_ms: u64,
+}
+
 /// A method of [`Control`] as JSON, such as `{"do":"freeze","on":true}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -307,6 +433,47 @@ pub enum Command {
         /// Names of response headers.
         headers: Vec<String>,
     },
+    /// [`Control::add_headers`].
+    AddHeaders {
+        /// Names and values.
+        headers: Vec<(String, String)>,
+    },
+    /// [`Control::trickle`].
+    Trickle {
+        /// Whose bytes are slowed down.
+        from: Side,
+        /// How much how often; null lifts it.
+        pace: Option<Pace>,
+    },
+    /// [`Control::replay`].
+    Replay {
+        /// How the paths begin whose first answers are kept.
+        path_prefix: String,
+    },
+    /// [`Control::rewrite_request_ids`].
+    RewriteRequestIds {
+        /// On or off.
+        on: bool,
+    },
+    /// [`Control::replace_bodies`].
+    ReplaceBodies {
+        /// Of which answers.
+        status: u16,
+        /// With what; null lifts it.
+        html: Option<String>,
+    },
+    /// [`Control::mute_upgraded`].
+    MuteUpgraded {
+        /// On or off.
+        on: bool,
+    },
+    /// [`Answer::portal`].
+    Portal {
+        /// Which.
+        kind: Portal,
+    },
+    /// [`Answer::gzip_bomb`] with status 200.
+    GzipBomb,
     /// [`Control::refuse_upgrades`].
     RefuseUpgrades {
         /// The refusal; null lets upgrades through.

@@ -1,7 +1,12 @@
 //! The faults themselves, as plain data: what is done to the wire and what is answered in the
 //! server's place. Nothing here does IO; the proxy reads it, [`crate::Control`] writes it.
 
-use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -43,6 +48,8 @@ pub(crate) struct Wire {
     pub(crate) frozen: bool,
     pub(crate) from_client: Option<Limit>,
     pub(crate) from_server: Option<Limit>,
+    pub(crate) trickle_from_client: Option<Trickle>,
+    pub(crate) trickle_from_server: Option<Trickle>,
 }
 
 impl Wire {
@@ -50,6 +57,13 @@ impl Wire {
         match from {
             Side::Client => self.from_client,
             Side::Server => self.from_server,
+        }
+    }
+
+    pub(crate) fn trickle(&self, from: Side) -> Option<Trickle> {
+        match from {
+            Side::Client => self.trickle_from_client,
+            Side::Server => self.trickle_from_server,
         }
     }
 
@@ -61,6 +75,13 @@ impl Wire {
         let share = getrandom::u32().unwrap_or(u32::MAX / 2);
         self.latency + self.jitter.mul_f64(f64::from(share) / f64::from(u32::MAX))
     }
+}
+
+/// So many bytes at most in each span of time, and then no more until the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trickle {
+    pub(crate) bytes: u64,
+    pub(crate) every: Duration,
 }
 
 /// Close a connection once so many bytes have come from one side.
@@ -77,6 +98,13 @@ pub(crate) struct HttpScript {
     pub(crate) answers: Vec<Answer>,
     pub(crate) stripped: Vec<HeaderName>,
     pub(crate) added: HeaderMap,
+    /// Every request id of the server is overwritten with another.
+    pub(crate) rewrites_ids: bool,
+    /// What stands in the place of the server's bodies with these statuses.
+    pub(crate) replaced_bodies: HashMap<StatusCode, (HeaderValue, Bytes)>,
+    pub(crate) caches: Vec<Cache>,
+    /// Nothing that the server says after an upgrade arrives.
+    pub(crate) mutes_upgraded: bool,
     pub(crate) refused_upgrades: Option<Answer>,
     pub(crate) presented: Presented,
 }
@@ -109,14 +137,65 @@ impl HttpScript {
         }
     }
 
+    /// What is kept for this request, as it is replayed now; or that the answer to it is to be kept.
+    pub(crate) fn cached(&self, request: &SeenRequest) -> Cached {
+        let Some(cache) = self
+            .caches
+            .iter()
+            .find(|cache| cache.matching.matches(request))
+        else {
+            return Cached::NotMeant;
+        };
+        let Some((kept, since)) = &cache.kept else {
+            return Cached::ToBeKept;
+        };
+        let mut response = kept.clone();
+        // A second old at least, as the header has no fractions.
+        let age = since.elapsed().as_secs().max(1);
+        response.headers_mut().insert(header::AGE, age.into());
+        Cached::Kept(Box::new(response))
+    }
+
+    pub(crate) fn keep(&mut self, request: &SeenRequest, response: &Response<Bytes>) {
+        let cache = self
+            .caches
+            .iter_mut()
+            .find(|cache| cache.matching.matches(request));
+        if let Some(cache) = cache {
+            cache.kept.get_or_insert((response.clone(), Instant::now()));
+        }
+    }
+
+    /// Overwrites the server's request id, if that is asked for.
+    pub(crate) fn rewrite(&self, headers: &mut HeaderMap) {
+        if self.rewrites_ids
+            && headers.contains_key("x-request-id")
+            && let Ok(id) = HeaderValue::try_from(random_id())
+        {
+            headers.insert("x-request-id", id);
+        }
+    }
+
     /// Adds what is to stand in every response, in place of headers of the same name.
     pub(crate) fn add(&self, headers: &mut HeaderMap) {
-        headers.extend(
-            self.added
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        for (name, value) in &self.added {
+            headers.insert(name, value.clone());
+        }
     }
+}
+
+/// The first answer of the server to these requests, to be given to all later ones.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    pub(crate) matching: Match,
+    pub(crate) kept: Option<(Response<Bytes>, Instant)>,
+}
+
+/// What [`HttpScript::cached`] found.
+pub(crate) enum Cached {
+    NotMeant,
+    ToBeKept,
+    Kept(Box<Response<Bytes>>),
 }
 
 type Predicate = Arc<dyn Fn(&SeenRequest) -> bool + Send + Sync>;
@@ -347,11 +426,9 @@ impl Answer {
         if let Ok(now) = HeaderValue::try_from(httpdate::fmt_http_date(SystemTime::now())) {
             headers.insert(header::DATE, now);
         }
-        headers.extend(
-            self.headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
         let body = match body {
             Body::Raw(bytes) => bytes,
             Body::Json(value) => Bytes::from(value.to_string()),

@@ -36,13 +36,15 @@
 
 mod control;
 mod faults;
+mod presets;
 mod proxy;
 mod remote;
 mod state;
 mod tls;
 
-pub use control::{Command, Control};
+pub use control::{Command, Control, Pace};
 pub use faults::{Answer, AnswerScript, Match, Presented, Side};
+pub use presets::Portal;
 pub use proxy::{HttpBuilder, Proxy, StartError, TcpBuilder};
 pub use remote::Remote;
 pub use state::{Report, SeenRequest};

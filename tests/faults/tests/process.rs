@@ -147,6 +147,16 @@ async fn every_command_is_understood_and_wrong_ones_are_named() {
         json!({"do": "strip", "headers": ["a"]}),
         json!({"do": "refuse_upgrades", "answer": {"status": 403, "text": "no"}}),
         json!({"do": "refuse_upgrades", "answer": null}),
+        json!({"do": "add_headers", "headers": [["token", "b"]]}),
+        json!({"do": "trickle", "from": "server", "pace": {"bytes": 1, "every_ms": 5}}),
+        json!({"do": "trickle", "from": "server", "pace": null}),
+        json!({"do": "replay", "path_prefix": "/api"}),
+        json!({"do": "rewrite_request_ids", "on": true}),
+        json!({"do": "replace_bodies", "status": 401, "html": "<html>"}),
+        json!({"do": "replace_bodies", "status": 401, "html": null}),
+        json!({"do": "mute_upgraded", "on": true}),
+        json!({"do": "portal", "kind": "network_authentication_required"}),
+        json!({"do": "gzip_bomb"}),
         json!({"do": "present", "certificate": "wrong_name"}),
         json!({"do": "cut"}),
         json!({"do": "restore"}),
@@ -161,6 +171,10 @@ async fn every_command_is_understood_and_wrong_ones_are_named() {
         json!({"do": "answer", "status": 100}),
         json!({"do": "answer", "status": 200, "json": {}, "html": ""}),
         json!({"do": "strip", "headers": ["not a header"]}),
+        json!({"do": "add_headers", "headers": [["token", "a\nb"]]}),
+        json!({"do": "trickle", "from": "server", "pace": {"bytes": 0, "every_ms": 5}}),
+        json!({"do": "replace_bodies", "status": 1, "html": ""}),
+        json!({"do": "portal", "kind": "open"}),
     ] {
         let refused = process.order(command.clone()).await;
         assert_eq!(refused.status, 400, "{command}");

@@ -27,12 +27,14 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, copy_bidirectional, duplex},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, copy_bidirectional, duplex, sink, split},
     net::TcpStream,
     sync::Notify,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::faults::Cached;
 
 use super::{
     link::{Fate, Link, carry},
@@ -109,7 +111,8 @@ struct Session {
     server_left: Arc<Notify>,
     /// An upgrade takes the server's connection away from HTTP, which must not count as leaving.
     upgrading: Arc<AtomicBool>,
-    upgraded: Mutex<Option<(OnUpgrade, OnUpgrade)>>,
+    /// Both ends of an upgraded connection, and whether the server is not to be heard on it.
+    upgraded: Mutex<Option<(OnUpgrade, OnUpgrade, bool)>>,
 }
 
 async fn serve<IO>(client: IO, link: &Arc<Link>, relay: &Arc<Relay>)
@@ -152,16 +155,40 @@ where
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .take();
-    if let Some((client, server)) = upgraded
+    if let Some((client, server, muted)) = upgraded
         && let (Ok(client), Ok(server)) = tokio::join!(client, server)
     {
         let mut client = TokioIo::new(client);
         let mut server = TokioIo::new(server);
+        if muted {
+            swallow_the_server(client, server).await;
+            return;
+        }
         if let Err(error) = copy_bidirectional(&mut client, &mut server).await {
             tracing::debug!(%error, "an upgraded connection broke");
             link.meet(Fate::Reset);
         }
     }
+}
+
+/// Carries what the client says, and nothing of what the server says.
+async fn swallow_the_server(
+    client: impl AsyncRead + AsyncWrite,
+    server: impl AsyncRead + AsyncWrite,
+) {
+    let (mut client, _kept_open) = split(client);
+    let (mut from_server, mut to_server) = split(server);
+    let carried = async {
+        let _ = copy(&mut client, &mut to_server).await;
+        let _ = to_server.shutdown().await;
+    };
+    let mut nowhere = sink();
+    let _ = tokio::join!(carried, copy(&mut from_server, &mut nowhere));
+}
+
+/// A body that is there as a whole.
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never| match never {}).boxed()
 }
 
 impl Session {
@@ -178,13 +205,19 @@ impl Session {
             tokio::time::sleep(answer.delay()).await;
             let mut response = answer.response();
             shared.http(|script| script.add(response.headers_mut()));
-            return Ok(response.map(|body| Full::new(body).map_err(|never| match never {}).boxed()));
+            return Ok(response.map(whole));
+        }
+        let cached = shared.http(|script| script.cached(&seen));
+        if let Cached::Kept(mut response) = cached {
+            shared.http(|script| script.add(response.headers_mut()));
+            return Ok(response.map(whole));
         }
         let client = upgrade.then(|| upgrade::on(&mut request));
         self.upgrading.store(upgrade, Ordering::Relaxed);
         let mut response = self.forward(request).await?;
         *response.version_mut() = Version::HTTP_11;
         shared.http(|script| {
+            script.rewrite(response.headers_mut());
             script.strip(response.headers_mut());
             script.add(response.headers_mut());
         });
@@ -192,7 +225,25 @@ impl Session {
             && let Some(client) = client
         {
             let server = upgrade::on(&mut response);
-            *self.upgraded.lock().unwrap_or_else(PoisonError::into_inner) = Some((client, server));
+            let muted = shared.http(|script| script.mutes_upgraded);
+            *self.upgraded.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some((client, server, muted));
+        }
+        let replaced =
+            shared.http(|script| script.replaced_bodies.get(&response.status()).cloned());
+        if let Some((content_type, body)) = replaced {
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, content_type);
+            headers.remove(header::CONTENT_ENCODING);
+            headers.insert(header::CONTENT_LENGTH, body.len().into());
+            return Ok(response.map(|_| whole(body)));
+        }
+        if matches!(cached, Cached::ToBeKept) {
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            let response = Response::from_parts(parts, body);
+            shared.http(|script| script.keep(&seen, &response));
+            return Ok(response.map(whole));
         }
         Ok(response.map(BodyExt::boxed))
     }

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    faults::{Limit, Side, Wire},
+    faults::{Limit, Side, Trickle, Wire},
     state::Shared,
 };
 
@@ -208,6 +208,7 @@ async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl A
     let mut changes = wire.clone();
     let mut flight = Flight::default();
     let mut meter = Meter::default();
+    let mut slices = Slices::default();
     let mut buffer = BytesMut::with_capacity(CHUNK);
     let mut ended = false;
     let mut broken = false;
@@ -225,7 +226,11 @@ async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl A
             link.meet(Fate::Reset);
             return pending().await;
         }
-        let due = flight.due();
+        let (slice, opens) = slices.room(faults.trickle(from));
+        let room = room.min(slice);
+        let due = flight
+            .due()
+            .map(|due| opens.map_or(due, |opens| due.max(opens)));
         let ready = !faults.frozen && due.is_some_and(|due| due <= Instant::now());
         let last = ready && flight.is_at_its_end();
         let deliver = poll_fn(|context| {
@@ -251,6 +256,7 @@ async fn one_way(link: &Link, from: Side, reader: impl AsyncRead, writer: impl A
                 _ if last => return,
                 Ok(written) if written > 0 => {
                     meter.passed += written as u64;
+                    slices.left = slices.left.saturating_sub(written as u64);
                     flight.arrived(written);
                 }
                 _ if from == Side::Server => broken = true,
@@ -347,6 +353,35 @@ impl Flight {
     fn lose(&mut self) {
         self.queue.retain(|item| item.bytes.is_none());
         self.bytes = 0;
+    }
+}
+
+/// Counts what may still arrive in the span of time that runs.
+#[derive(Default)]
+struct Slices {
+    trickle: Option<Trickle>,
+    left: u64,
+    ends: Option<Instant>,
+}
+
+impl Slices {
+    /// How much may arrive, and from when on if that is later.
+    fn room(&mut self, trickle: Option<Trickle>) -> (u64, Option<Instant>) {
+        let now = Instant::now();
+        let changed = self.trickle != trickle;
+        self.trickle = trickle;
+        let Some(trickle) = trickle else {
+            self.ends = None;
+            return (u64::MAX, None);
+        };
+        if changed || self.ends.is_none_or(|ends| ends <= now) {
+            self.left = trickle.bytes;
+            self.ends = Some(now + trickle.every);
+        }
+        match self.left {
+            0 => (trickle.bytes, self.ends),
+            left => (left, None),
+        }
     }
 }
 
