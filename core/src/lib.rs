@@ -50,7 +50,8 @@
 //!
 //! `session/` is the machine that decides when a user is signed out; `evidence` is what one response proves; `policy` holds
 //! every duration. Those are pure. `server/` speaks with Mattermost, `vault/` with SQLite, `engine/` carries out what the
-//! machine decides, `api/` is the surface.
+//! machine decides, `api/` is the surface. `legacy/` reads what older apps left behind, `webview/` writes cookies for apps
+//! that show web pages.
 
 mod api;
 pub mod device;
@@ -58,12 +59,14 @@ mod engine;
 mod error;
 pub mod evidence;
 pub mod keystore;
+mod legacy;
 pub mod pace;
 pub mod policy;
 pub mod secret;
 pub mod server;
 pub mod session;
 pub mod vault;
+mod webview;
 
 pub use api::{
     ActiveSession, Changes, Config, Confirmation, Download, EraseReason, Link, MagicLink, Method,
@@ -75,9 +78,14 @@ pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};
 pub use error::{Error, Reaction};
 pub use keystore::{FileKeyStore, KeyStore};
+pub use legacy::{
+    LegacyEntry, LegacyEntryId, LegacyErasable, LegacyOutcome, LegacyReport, LegacySource,
+    PreviousInstallation,
+};
 pub use secret::{Key, SecretText};
 pub use server::{ClearText, NetworkProfile, Roots, SsoMethod};
 pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};
+pub use webview::{WebCookie, WebCookies, WebView};
 
 /// The guide's snippets, compiled as tests.
 #[cfg(doctest)]

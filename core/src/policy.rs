@@ -229,3 +229,6 @@ pub const WORKER_RESTARTS: usize = 3;
 pub const WORKER_RESTART_WINDOW: Duration = minutes(60);
 /// How long an open waits for another vault on the same folder to close: as long as a core takes that is just being closed.
 pub const WRITER_LOCK_WAIT: Duration = seconds(1);
+/// How long a web view keeps a session's cookies when nothing is known of the session's end. They only mirror a session that
+/// the server ends by itself, so the length of a mobile session at a server's defaults is right.
+pub const WEB_COOKIE_LIFETIME: Duration = minutes(30 * 24 * 60);

@@ -4,6 +4,7 @@ use crate::device::Device;
 use crate::policy;
 use crate::server::{ClearText, NetworkProfile};
 use crate::session::HostState;
+use crate::webview::WebView;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,9 @@ pub struct Config {
     /// Which start of the device this is, where the kernel does not tell an app (on Apple systems
     /// `kern.bootsessionuuid`). Linux and Android need none.
     pub boot_id: Option<String>,
+    /// Whether the app shows the server's web pages and so gets the session's cookies. Off by default: with it, the token
+    /// leaves the core.
+    pub web_view: WebView,
 }
 
 impl Config {
@@ -47,6 +51,7 @@ impl Config {
             cover_until_validated_after: None,
             sso_callback: "mmauth://callback".to_owned(),
             boot_id: None,
+            web_view: WebView::Off,
         }
     }
 }

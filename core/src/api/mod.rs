@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod adopt;
 mod config;
+mod legacy;
 mod life;
 mod lifecycle;
 mod magic_link;
@@ -19,6 +20,7 @@ mod sign_in;
 mod snapshot;
 mod sso;
 mod transfers;
+mod webview;
 
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;

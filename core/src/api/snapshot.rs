@@ -149,4 +149,9 @@ pub struct Changes {
     pub withdrawn_notices: Vec<NoticeId>,
     /// What the app owes, oldest first, until it is acknowledged.
     pub obligations: Vec<Obligation>,
+    /// Accounts whose cookies the web view is to be given or to lose: see [`Steadfast::webview_cookies`]. An account that is
+    /// gone stays until its cookies are. Empty unless [`Config::web_view`](crate::Config::web_view) is on.
+    ///
+    /// [`Steadfast::webview_cookies`]: crate::Steadfast::webview_cookies
+    pub cookies_due: Vec<AccountId>,
 }

@@ -78,7 +78,7 @@ impl Engine {
 /// Whether a token is a personal access token. The server does not say it of a token, but it lists a session of that type
 /// for each that is in use, and this one is. A user who has one and hands over another session is taken for its holder:
 /// that costs only how the session is shown and how its end is proved.
-async fn what_it_is(rest: &Rest, token: &Token) -> SignInMethod {
+pub(super) async fn what_it_is(rest: &Rest, token: &Token) -> SignInMethod {
     match rest
         .sessions(token, "me")
         .await

@@ -22,6 +22,8 @@ pub(crate) struct Lists {
     pub(crate) notices: Vec<Notice>,
     pub(crate) withdrawn_notices: Vec<NoticeId>,
     pub(crate) obligations: Vec<Obligation>,
+    /// Whose cookies a web view is to be given, if the app shows web pages at all.
+    pub(crate) cookies_due: Vec<AccountId>,
 }
 
 impl Lists {
@@ -85,11 +87,13 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
             blocks: obligation.blocks,
             created_at: obligation.created_at,
         });
+    let obligations = obligations.collect();
     let withdrawn = vault.withdrawn_notices()?;
     Ok(Lists {
         notices,
         withdrawn_notices: withdrawn.into_iter().map(|id| NoticeId(id.0)).collect(),
-        obligations: obligations.collect(),
+        obligations,
+        cookies_due: vault.web_cookies_due()?,
     })
 }
 
@@ -388,6 +392,9 @@ impl Engine {
                 changes.notices = lists.notices;
                 changes.withdrawn_notices = lists.withdrawn_notices;
                 changes.obligations = lists.obligations;
+                if self.hands_out_cookies() {
+                    changes.cookies_due = lists.cookies_due;
+                }
             });
             // Whether such an account is still covered is its machine's to say.
             for account in freed.into_iter().filter_map(|id| self.account(id).ok()) {

@@ -33,6 +33,7 @@ impl Engine {
         if state != HostState::Suspended {
             all_told.await;
             self.outbox.kick();
+            self.legacy.kick();
             return Ok(());
         }
         let suspended = async {
@@ -61,6 +62,7 @@ impl Engine {
         }
         if path != NetworkPath::Down {
             self.outbox.kick();
+            self.legacy.kick();
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod desk;
 pub(crate) mod events;
 mod hub;
 mod keys;
+mod legacy;
 mod life;
 mod lifecycle;
 mod link;
@@ -26,6 +27,7 @@ mod sso;
 mod supervisor;
 mod token;
 pub(crate) mod transfers;
+mod webview;
 mod worker;
 
 use crate::api::{Changes, Config, Revision, SignInMethod, Snapshot};
@@ -34,8 +36,10 @@ use crate::engine::clock::{SystemClock, Times};
 use crate::engine::desk::{Desk, NotDone};
 use crate::engine::hub::Hub;
 use crate::engine::keys::Keys;
+use crate::engine::legacy::Legacy;
 use crate::engine::outbox::Outbox;
 use crate::engine::supervisor::Supervisor;
+use crate::engine::webview::WebViews;
 use crate::engine::worker::{Message, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
@@ -45,6 +49,7 @@ use crate::session::{
     AccountId, BootId, Epoch, Event, HostState, Now, Settings, State, StoredParts, View, step,
 };
 use crate::vault::{AccountRecord, Opened, Vault, VaultError};
+use crate::webview::WebView;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,6 +103,8 @@ pub(crate) struct Engine {
     accounts: Mutex<BTreeMap<AccountId, Arc<Account>>>,
     host: watch::Sender<HostState>,
     outbox: Outbox,
+    legacy: Legacy,
+    web_views: WebViews,
     closed: AtomicBool,
     /// The process that opened this. In one that was forked from it there are no threads of it, and nothing may touch SQLite.
     process: u32,
@@ -167,6 +174,11 @@ impl Engine {
             notices: lists.notices,
             withdrawn_notices: lists.withdrawn_notices,
             obligations: lists.obligations,
+            cookies_due: if config.web_view == WebView::CookiesForAccounts {
+                lists.cookies_due
+            } else {
+                Vec::new()
+            },
         };
         let engine = Arc::new(Self {
             user_agent: config.device.user_agent(),
@@ -183,6 +195,8 @@ impl Engine {
             accounts: Mutex::new(BTreeMap::new()),
             host: watch::Sender::new(config.host_state),
             outbox: Outbox::default(),
+            legacy: Legacy::default(),
+            web_views: WebViews::default(),
             closed: AtomicBool::new(false),
             process: std::process::id(),
             making_data_key: tokio::sync::Mutex::new(()),
@@ -203,6 +217,7 @@ impl Engine {
         }
         engine.delete_keys(interrupted.orphan_keys);
         engine.start_outbox();
+        engine.start_legacy();
         engine.start_erasing();
         Ok(engine)
     }

@@ -196,7 +196,7 @@ impl Engine {
         matches!(evidence, Evidence::Gone { .. }) && self.is_healthy(rest).await
     }
 
-    async fn is_healthy(&self, rest: &Rest) -> bool {
+    pub(super) async fn is_healthy(&self, rest: &Rest) -> bool {
         match rest.ping(PingFor::Database).await {
             Ok((reply, _)) => {
                 evidence::health(&facts(&reply, self.config.clear_text)) == Health::Healthy
@@ -227,6 +227,7 @@ impl Engine {
                     let _ = self
                         .vault(move |vault| vault.set_attached_device(id, epoch, &device_id))
                         .await;
+                    self.refresh_cookies_due().await;
                     Tried::Done(OutboxProof::DeviceAttached)
                 }
                 Answered::Refused(_) | Answered::Unreadable => Tried::Again,

@@ -196,7 +196,15 @@ impl Questions {
                     .await;
             }
             if let Some(user) = reply.json::<wire::User>() {
+                let unheard = self
+                    .engine
+                    .snapshot(self.account.id)
+                    .is_some_and(|snapshot| snapshot.username.is_empty());
                 self.engine.learn_user(self.account.id, epoch, &user).await;
+                if unheard {
+                    // The first answer to a session that an older app left: what follows a sign-in follows now.
+                    self.engine.start_welcome(&self.account);
+                }
             }
         }
         Validation::from_evidence(evidence)

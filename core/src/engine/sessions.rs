@@ -242,6 +242,7 @@ impl Engine {
                     snapshot.expires_at = expires_at;
                 }
             });
+            self.refresh_cookies_due().await;
         }
         Some(own.id.clone())
     }

@@ -304,7 +304,7 @@ impl Engine {
         }
     }
 
-    fn state_of(&self, prepared: &PreparedSignIn, signed_in: &SignedIn) -> State {
+    pub(super) fn state_of(&self, prepared: &PreparedSignIn, signed_in: &SignedIn) -> State {
         let parts = StoredParts {
             epoch: prepared.epoch,
             standing: None,
@@ -321,6 +321,24 @@ impl Engine {
         state: &State,
         session: &NewSession,
     ) -> Result<(), Failure> {
+        let sign_in = self.sealed_sign_in(prepared, state, session).await?;
+        let outcome = self
+            .vault(move |vault| vault.commit_sign_in(&sign_in))
+            .await?;
+        let Outcome::Committed(stored) = outcome else {
+            return Err(Failure::Outdated);
+        };
+        self.sign_in_stored(stored).await;
+        Ok(())
+    }
+
+    /// Makes the key of a prepared sign-in and puts together what is to be stored.
+    pub(super) async fn sealed_sign_in(
+        &self,
+        prepared: &PreparedSignIn,
+        state: &State,
+        session: &NewSession,
+    ) -> Result<vault::SignIn, Failure> {
         let signed_in = &session.signed_in;
         let key = self
             .keys
@@ -342,7 +360,7 @@ impl Engine {
             )
             .await?;
         let standing = state.stored(self.times.now());
-        let sign_in = vault::SignIn {
+        Ok(vault::SignIn {
             prepared: prepared.clone(),
             sealed_token,
             old_token,
@@ -367,13 +385,11 @@ impl Engine {
             server_date: signed_in.date,
             network_profile: None,
             at: self.stamp(),
-        };
-        let outcome = self
-            .vault(move |vault| vault.commit_sign_in(&sign_in))
-            .await?;
-        let Outcome::Committed(stored) = outcome else {
-            return Err(Failure::Outdated);
-        };
+        })
+    }
+
+    /// What follows a sign-in that is on the disk.
+    pub(super) async fn sign_in_stored(self: &Arc<Self>, stored: vault::SignedIn) {
         self.destroy(stored.retired_key).await;
         if !stored.erase_first.is_empty() {
             self.delete_doomed_keys().await;
@@ -381,11 +397,10 @@ impl Engine {
         self.refresh_server_list();
         self.refresh_lists().await;
         self.outbox.kick();
-        Ok(())
     }
 
     /// Lets the worker of the account know of its new session, or starts one.
-    async fn begin_session(
+    pub(super) async fn begin_session(
         self: &Arc<Self>,
         id: AccountId,
         state: State,

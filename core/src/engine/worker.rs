@@ -32,6 +32,8 @@ pub(crate) enum Message {
         path: String,
         done: oneshot::Sender<()>,
     },
+    /// A web view met a sign-in page or a 401; answered as [`Request401`](Self::Request401) is.
+    WebView(oneshot::Sender<()>),
     /// Sign out; answered when it is stored, or when it could not be.
     SignOut(oneshot::Sender<Result<(), Failure>>),
     /// The user took the offer to continue; answered when it is stored, or why it cannot be.
@@ -175,6 +177,13 @@ impl Worker {
                     done,
                 });
                 self.feed(Event::Hint(Hint::Request401 { path })).await;
+            }
+            Message::WebView(done) => {
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
+                self.feed(Event::Hint(Hint::WebView)).await;
             }
             Message::SignOut(done) => {
                 self.signing_out.push(done);

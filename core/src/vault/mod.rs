@@ -13,6 +13,7 @@ mod atomic_file;
 mod data_key;
 mod error;
 mod keys;
+mod legacy;
 mod notices;
 mod obligations;
 mod open;
@@ -27,6 +28,7 @@ mod sign_in;
 mod sign_out;
 mod standing;
 mod writer_lock;
+mod web_cookies;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +38,7 @@ use crate::policy;
 
 pub(crate) use atomic_file::{make_folder, sync_folder_of, write as write_atomically};
 pub use error::VaultError;
+pub use legacy::{LegacyRow, LegacyState, NewLegacyRow, ReadBack};
 pub use outbox::STRAY;
 pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
 pub use records::{
@@ -44,12 +47,14 @@ pub use records::{
     StoredStanding, TokenFate, UserFacts,
 };
 pub use seal::{
-    Binding, Column, SealError, Sealed, UnsealError, seal, seal_verifier, unseal, unseal_verifier,
+    Binding, Column, SealError, Sealed, UnsealError, seal, seal_legacy, seal_verifier, unseal,
+    unseal_legacy, unseal_verifier,
 };
 pub(crate) use seal::{seal_bytes, unseal_bytes};
 pub use sign_in::{ExistingSession, PreparedSignIn, SignIn, SignedIn};
 pub use sign_out::{Forget, Forgotten, SignOut, SignedOut};
 pub use standing::{End, Ended, Validated};
+pub use web_cookies::WebCookieRow;
 
 /// Name of the database inside the vault's folder; its `-wal` and `-shm` stand beside it.
 pub const DATABASE_FILE: &str = "vault.sqlite3";

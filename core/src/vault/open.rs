@@ -11,7 +11,7 @@ use super::server_list::{self, ServerList};
 use super::writer_lock::WriterLock;
 use super::{
     DATABASE_FILE, Interrupted, Link, Opened, Scrub, Vault, VaultError, accounts, atomic_file,
-    checkpoint, keys, notices, obligations, outbox, pending_sign_ins, reserve, schema,
+    checkpoint, keys, legacy, notices, obligations, outbox, pending_sign_ins, reserve, schema,
 };
 use crate::policy;
 
@@ -189,8 +189,19 @@ fn read_all(connection: &Connection) -> Result<(), VaultError> {
     obligations::pending(connection)?;
     outbox::all(connection)?;
     pending_sign_ins::all(connection)?;
+    legacy::all(connection)?;
     lost_accounts(connection)?;
     Ok(())
+}
+
+/// A connection of its own that cannot write, to see what is on the disk.
+pub(super) fn second(folder: &Path) -> Result<Connection, VaultError> {
+    let connection = Connection::open_with_flags(
+        folder.join(DATABASE_FILE),
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(policy::VAULT_BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 pub(super) fn lost_accounts(connection: &Connection) -> Result<Vec<LostAccount>, VaultError> {

@@ -124,18 +124,19 @@ CREATE TABLE pending_sign_ins (
 ";
 
 /// What the rest of the surface stores. `data_key_name` names the key that dies with the account; `diagnostic_id`,
-/// `signing_key`, `websocket_url` and `server_policy` are what the server's client configuration says; `cookie_generation`
-/// counts exports to a web view; `seen_pushes` are acknowledgement ids that must not come twice; `legacy_imports` is what an
-/// older app left behind, from the copy to its erasing there. `erase_first` is the last obligation on the account's server that
-/// must be acknowledged before its content is shown (`obligations.blocks`, which could name one account only, is no longer
-/// used); `withdrawn_notices` are those that the app is to take back.
+/// `signing_key`, `websocket_url` and `server_policy` are what the server's client configuration says; `seen_pushes` are
+/// acknowledgement ids that must not come twice; `legacy_imports` is what an older app left behind, from the copy to its
+/// erasing there. `web_cookies` has a row for each account whose cookies were handed to a web view, and keeps it until they
+/// were taken back there, even when the account is gone; the triggers count what changes about them, whoever changes it.
+/// `erase_first` is the last obligation on the account's server that must be acknowledged before its content is shown
+/// (`obligations.blocks`, which could name one account only, is no longer used); `withdrawn_notices` are those that the app is
+/// to take back.
 const VERSION_3: &str = "
 ALTER TABLE accounts ADD COLUMN data_key_name TEXT;
 ALTER TABLE accounts ADD COLUMN diagnostic_id TEXT;
 ALTER TABLE accounts ADD COLUMN signing_key TEXT;
 ALTER TABLE accounts ADD COLUMN websocket_url TEXT;
 ALTER TABLE accounts ADD COLUMN server_policy TEXT;
-ALTER TABLE accounts ADD COLUMN cookie_generation INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pending_sign_ins ADD COLUMN network_profile TEXT;
 ALTER TABLE accounts ADD COLUMN erase_first INTEGER NOT NULL DEFAULT 0;
 UPDATE accounts SET erase_first =
@@ -155,10 +156,38 @@ CREATE TABLE legacy_imports (
     entry TEXT PRIMARY KEY,
     source TEXT NOT NULL,
     server_url TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('copied', 'durable', 'erased', 'superseded', 'refused')),
+    outcome TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('copied', 'durable', 'erased')),
     account INTEGER,
-    created_at INTEGER NOT NULL
+    sealed_token BLOB,
+    device_id TEXT,
+    csrf_hash TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_try_at INTEGER NOT NULL DEFAULT 0,
+    not_before INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    CHECK (outcome = 'pending' OR sealed_token IS NULL)
 ) STRICT;
+
+CREATE TABLE web_cookies (
+    account INTEGER PRIMARY KEY,
+    server_url TEXT NOT NULL,
+    domain TEXT,
+    generation INTEGER NOT NULL,
+    written INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TRIGGER web_cookies_change AFTER UPDATE OF epoch, ended_at, expires_at, device_id ON accounts
+WHEN old.epoch IS NOT new.epoch OR old.ended_at IS NOT new.ended_at OR old.expires_at IS NOT new.expires_at
+    OR old.device_id IS NOT new.device_id
+BEGIN
+    UPDATE web_cookies SET generation = generation + 1 WHERE account = new.id;
+END;
+
+CREATE TRIGGER web_cookies_end AFTER DELETE ON accounts
+BEGIN
+    UPDATE web_cookies SET generation = generation + 1 WHERE account = old.id;
+END;
 ";
 
 /// Refuses a file that a newer version wrote.

@@ -139,6 +139,28 @@ pub fn unseal_verifier(
     Ok(SecretText::new(text))
 }
 
+/// Seals the token of an entry that an older app left, under the outbox key, bound to the entry.
+///
+/// # Errors
+/// If the operating system gives no random numbers.
+pub fn seal_legacy(key: &Key, entry: &str, token: &Token) -> Result<Sealed, SealError> {
+    seal_bytes(key, &legacy_context(entry), token.expose().as_bytes()).map(Sealed)
+}
+
+/// Opens the token of an entry that an older app left.
+///
+/// # Errors
+/// If the key is another one, or the bytes or the entry are not those it was sealed with.
+pub fn unseal_legacy(key: &Key, entry: &str, sealed: &Sealed) -> Result<Token, UnsealError> {
+    let bytes = unseal_bytes(key, &legacy_context(entry), &sealed.0)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| UnsealError::Tampered)?;
+    Token::new(text).ok_or(UnsealError::Tampered)
+}
+
+fn legacy_context(entry: &str) -> Vec<u8> {
+    format!("legacy_imports.sealed_token\n{entry}").into_bytes()
+}
+
 fn verifier_context(server_url: &str, state: &str) -> Vec<u8> {
     // Neither part can hold the line break between them.
     format!("pending_sign_ins.sealed_verifier\n{server_url}\n{state}").into_bytes()

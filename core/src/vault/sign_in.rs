@@ -197,7 +197,7 @@ fn number_for(
     Ok(AccountId(number))
 }
 
-fn commit(
+pub(super) fn commit(
     transaction: &Transaction<'_>,
     sign_in: &SignIn,
 ) -> Result<Outcome<SignedIn>, VaultError> {
