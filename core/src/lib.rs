@@ -45,6 +45,9 @@
 //!    [`HostState::Suspended`] it returns when no socket and no file is open any more.
 //! 5. [`Steadfast::request`] and [`Steadfast::events`] for the app's own traffic: the app never handles a token.
 //! 6. [`Steadfast::notices`] for the operating system's notifications, acknowledged once shown.
+//! 7. After an update from an older app, once: [`Steadfast::import_legacy`] with what that left on the device, then
+//!    [`Steadfast::legacy_erasable`] until nothing is left. An app that shows web pages writes the cookies of
+//!    [`Changes::cookies_due`] as [`Steadfast::webview_cookies`] gives them.
 //!
 //! # Where things are
 //!

@@ -1,7 +1,6 @@
 //! What web views are given of accounts, and what they report.
 
 use crate::api::{SignInMethod, Standing};
-use crate::engine::commits::read_lists;
 use crate::engine::problems;
 use crate::engine::sign_in::NewSession;
 use crate::engine::worker::Message;
@@ -11,7 +10,7 @@ use crate::policy;
 use crate::secret::SecretText;
 use crate::server::ServerAddress;
 use crate::session::{AccountId, BootMillis};
-use crate::vault::AccountRecord;
+use crate::vault::{self, AccountRecord};
 use crate::webview::{Contents, FromWebView, WebCookies, WebView, expiry_lines, lifetime, lines};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -183,11 +182,12 @@ impl Engine {
 
     /// Something changed that cookies depend on.
     pub(crate) async fn refresh_cookies_due(&self) {
-        if self.hands_out_cookies()
-            && let Ok(lists) = self.vault(read_lists).await
-        {
-            self.hub
-                .change(|changes| changes.cookies_due = lists.cookies_due);
+        if !self.hands_out_cookies() {
+            return;
+        }
+        let _in_order = self.refreshing.lock().await;
+        if let Ok(due) = self.vault(vault::Vault::web_cookies_due).await {
+            self.hub.change(|changes| changes.cookies_due = due);
         }
     }
 }
