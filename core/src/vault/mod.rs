@@ -27,8 +27,8 @@ mod server_list;
 mod sign_in;
 mod sign_out;
 mod standing;
-mod writer_lock;
 mod web_cookies;
+mod writer_lock;
 
 use std::path::{Path, PathBuf};
 
