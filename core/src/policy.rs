@@ -232,3 +232,7 @@ pub const WRITER_LOCK_WAIT: Duration = seconds(1);
 /// How long a web view keeps a session's cookies when nothing is known of the session's end. They only mirror a session that
 /// the server ends by itself, so the length of a mobile session at a server's defaults is right.
 pub const WEB_COOKIE_LIFETIME: Duration = minutes(30 * 24 * 60);
+/// How often a reader looks again when the vault changed under its eyes: as good as never twice.
+pub const READER_TRIES: usize = 5;
+/// Bytes of the file in which other processes leave hints: some two hundred of them, and no more of the disk.
+pub const HINT_FILE_LIMIT: u64 = 2 * 1024;

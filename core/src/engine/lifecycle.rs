@@ -6,7 +6,7 @@ use crate::engine::events::EventBatch;
 use crate::engine::worker::Message;
 use crate::error::Error;
 use crate::policy;
-use crate::session::{AccountId, Event, HostState, NetworkPath};
+use crate::session::{AccountId, Event, Hint, HostState, NetworkPath};
 use crate::vault::{Outcome, ServerFacts, Setting, Vault};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +14,12 @@ use tokio::sync::oneshot;
 
 impl Engine {
     pub(crate) async fn host_state(self: &Arc<Self>, state: HostState) -> Result<(), Error> {
+        let mut hints = Vec::new();
         if state != HostState::Suspended {
-            let interrupted = self.vault(Vault::reopen).await?;
+            let interrupted;
+            (interrupted, hints) = self
+                .vault(|vault| Ok((vault.reopen()?, vault.take_hints())))
+                .await?;
             self.delete_keys(interrupted.orphan_keys);
         }
         self.host.send_replace(state);
@@ -32,6 +36,7 @@ impl Engine {
         };
         if state != HostState::Suspended {
             all_told.await;
+            self.follow_hints(hints);
             self.outbox.kick();
             self.legacy.kick();
             return Ok(());
@@ -49,6 +54,15 @@ impl Engine {
                 tracing::warn!("the vault is still writing while the app is being suspended");
                 self.close_vault_when_free();
                 Err(Error::StoreUnavailable)
+            }
+        }
+    }
+
+    /// Asks about accounts of which another process of the app heard something.
+    pub(crate) fn follow_hints(&self, hints: Vec<AccountId>) {
+        for id in hints {
+            if let Ok(account) = self.account(id) {
+                account.event(Event::Hint(Hint::Push));
             }
         }
     }

@@ -155,6 +155,10 @@ impl Engine {
         commits::restore_lost(&mut vault, &lost, &parts, times.now()).map_err(problems::vault)?;
         let records = vault.accounts().map_err(problems::vault)?;
         let lists = commits::read_lists(&mut vault).map_err(problems::vault)?;
+        let hints = match config.host_state {
+            HostState::Suspended => Vec::new(),
+            HostState::Focused | HostState::Running => vault.take_hints(),
+        };
         if config.host_state == HostState::Suspended {
             // An app that was started in the background may be frozen at any moment.
             let _ = vault.close();
@@ -215,6 +219,7 @@ impl Engine {
                 );
             }
         }
+        engine.follow_hints(hints);
         engine.delete_keys(interrupted.orphan_keys);
         engine.start_outbox();
         engine.start_legacy();
@@ -500,6 +505,33 @@ impl Engine {
             runtime.shutdown_background();
         }
     }
+}
+
+/// An account as another process sees it: what is stored of it, with nothing in motion.
+pub(crate) fn stored_snapshot(record: &AccountRecord) -> Snapshot {
+    let times = Times::new(Arc::new(SystemClock::new(None)));
+    let now = times.now();
+    let parts = StoredParts {
+        epoch: record.epoch,
+        standing: Some(record.standing.detail.clone()),
+        boot_id: times.boot_id(),
+        settings: Settings {
+            restore_window: policy::RESTORE_WINDOW,
+            cover_until_validated_after: None,
+            max_offline: None,
+        },
+        host: HostState::Suspended,
+    };
+    let mut snapshot = first_snapshot(record);
+    snapshot.waits_for_erasing = record.waits_for_erasing;
+    // A standing that cannot be read leaves the account covered.
+    if let Ok(state) = State::restored(parts, now) {
+        show(&mut snapshot, &state.view(), now);
+    }
+    snapshot.link = crate::api::Link::Paused;
+    // Only the app can carry such an offer out.
+    snapshot.may_continue = false;
+    snapshot
 }
 
 fn first_snapshot(record: &AccountRecord) -> Snapshot {

@@ -12,6 +12,7 @@ mod accounts;
 mod atomic_file;
 mod data_key;
 mod error;
+mod hints;
 mod keys;
 mod legacy;
 mod notices;
@@ -19,6 +20,7 @@ mod obligations;
 mod open;
 mod outbox;
 mod pending_sign_ins;
+mod reader;
 mod records;
 mod reserve;
 mod schema;
@@ -39,8 +41,10 @@ use crate::policy;
 pub(crate) use atomic_file::{make_folder, sync_folder_of, write as write_atomically};
 pub use error::VaultError;
 pub use legacy::{LegacyRow, LegacyState, NewLegacyRow, ReadBack};
+pub use hints::leave_hint;
 pub use outbox::STRAY;
 pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
+pub use reader::read_accounts;
 pub use records::{
     AccountRecord, KeyName, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
@@ -184,6 +188,11 @@ impl Vault {
         let scrub = self.on_connection(|connection| checkpoint(connection))?;
         reserve::restore(&self.folder);
         Ok(scrub)
+    }
+
+    /// Takes what other processes of the app left for it with [`leave_hint`]: accounts to ask about.
+    pub fn take_hints(&mut self) -> Vec<crate::session::AccountId> {
+        hints::take(&self.folder)
     }
 
     /// Drops the connection after a panic in the middle of an operation: what it had begun is rolled back, and the next call

@@ -219,7 +219,7 @@ pub(super) fn lost_accounts(connection: &Connection) -> Result<Vec<LostAccount>,
     Ok(lost)
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

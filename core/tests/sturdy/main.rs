@@ -10,3 +10,6 @@
 mod common;
 mod forks;
 mod panics;
+mod readers;
+#[path = "../vault_support/mod.rs"]
+mod vault_support;
