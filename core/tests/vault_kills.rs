@@ -17,12 +17,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use steadfast::session::AccountId;
-use steadfast::vault::{Outcome, VaultError};
+use steadfast::session::{AccountId, UnixMillis};
+use steadfast::vault::{Forget, Outcome, VaultError};
 use tempfile::TempDir;
 use vault_support::*;
 
 const ROLE: &str = "STEADFAST_KILL_ROLE";
+const MIGRATE: &str = "STEADFAST_MIGRATE";
 const FOLDER: &str = "STEADFAST_KILL_FOLDER";
 
 /// Calls that change a file. A question mark lets strace pass over one that the processor's Linux does not have.
@@ -48,14 +49,17 @@ enum Operation {
     Verdict,
     /// The user signs out.
     SignOut,
+    /// The account is removed from the device.
+    Forget,
 }
 
 impl Operation {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::FirstSignIn,
         Self::SignInAgain,
         Self::Verdict,
         Self::SignOut,
+        Self::Forget,
     ];
 
     fn name(self) -> String {
@@ -96,7 +100,22 @@ impl Operation {
                 // The sign-out is stored; what is left undone here is made up for at the next open.
                 let _ = device.finish_removal(signed_out.retired_key.as_ref());
             }
-            (Self::Verdict | Self::SignOut, None) => panic!("the account is there before"),
+            (Self::Forget, Some(record)) => {
+                let owed = device.sealed_for_outbox(record.id);
+                let forget = Forget {
+                    account: record.id,
+                    epoch: record.epoch,
+                    old_token: owed,
+                    reason: "forgotten".to_owned(),
+                    at: UnixMillis(2_000),
+                };
+                if let Outcome::Committed(forgotten) = device.vault.forget(&forget)? {
+                    let _ = device.finish_removal(forgotten.retired_key.as_ref());
+                }
+            }
+            (Self::Verdict | Self::SignOut | Self::Forget, None) => {
+                panic!("the account is there before")
+            }
         }
         Ok(())
     }
@@ -144,8 +163,12 @@ impl Operation {
             Self::SignInAgain => ((&ended, &[], 1), (&again, &[FIRST_TOKEN], 0)),
             Self::Verdict => ((&live, &[], 0), (&ended, &[], 1)),
             Self::SignOut => ((&live, &[], 0), (&signed_out, &[FIRST_TOKEN], 0)),
+            Self::Forget => ((&live, &[], 0), (&[], &[FIRST_TOKEN], 0)),
         };
         assert!(state == before || state == after, "{self:?}: {state:?}");
+        let owed_erasing = device.vault.obligations().unwrap().len();
+        let forgotten = self == Self::Forget && state == after;
+        assert_eq!(owed_erasing, usize::from(forgotten), "{self:?}: {state:?}");
         state == after
     }
 }
@@ -339,6 +362,124 @@ fn a_kill_at_any_write_of_a_verdict() {
 #[test]
 fn a_kill_at_any_write_of_a_sign_out() {
     kill_at_every_write(Operation::SignOut);
+}
+
+/// Q9. Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_forgetting_an_account() {
+    kill_at_every_write(Operation::Forget);
+}
+
+/// Hazards B21.
+#[test]
+fn space_that_runs_out_for_good_leaves_forgetting_whole() {
+    fail_every(
+        Operation::Forget,
+        "?pwrite64",
+        "ENOSPC",
+        "+",
+        &["done", "full"],
+    );
+}
+
+/// Hazards B22.
+#[test]
+fn a_disk_that_fails_to_sync_leaves_forgetting_whole() {
+    fail_every(
+        Operation::Forget,
+        "?fsync,?fdatasync",
+        "EIO",
+        "",
+        &["done", "failed"],
+    );
+}
+
+/// Opens an older file, which brings it to the present version.
+#[test]
+fn migrating_child() {
+    // The body of a process that the next test starts under strace; by itself it has nothing to do.
+    let Some(folder) = std::env::var_os(MIGRATE) else {
+        return;
+    };
+    match Device::open_only(Path::new(&folder)) {
+        Ok(_) => println!("outcome: done"),
+        Err(error) => println!("outcome: {error:?}"),
+    }
+}
+
+/// Every call that changes a file, at which a migration is stopped in this way, for each kept version of the file.
+fn stop_the_migration(calls: &[&str], injection: impl Fn(usize) -> String) {
+    if !has_strace() {
+        return;
+    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let mut versions: Vec<_> = std::fs::read_dir(fixtures)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir() && path.join("vault").exists())
+        .collect();
+    versions.sort();
+    assert!(versions.len() >= 2);
+    for version in versions {
+        let whole = copy_of(&version);
+        let mut device = Device::open(whole.path());
+        let accounts = device.vault.accounts().unwrap();
+        let owed = device.vault.outbox().unwrap();
+        let mut stops = 0;
+        for call in calls {
+            for number in 1.. {
+                let folder = copy_of(&version);
+                let log = tempfile::NamedTempFile::new().unwrap();
+                let output = Command::new("strace")
+                    .args(["-f", "-qq", "-o"])
+                    .arg(log.path())
+                    .arg("-e")
+                    .arg(format!("trace={call}"))
+                    .arg("-e")
+                    .arg(format!("inject={call}:{}", injection(number)))
+                    .arg(std::env::current_exe().unwrap())
+                    .args(["--exact", "migrating_child", "--nocapture"])
+                    .env(MIGRATE, folder.path())
+                    .output()
+                    .unwrap();
+                let injected = std::fs::read_to_string(log.path())
+                    .unwrap()
+                    .contains("(INJECTED)");
+                let killed = output.status.signal() == Some(9);
+                assert!(
+                    killed || output.status.success(),
+                    "{call} {number}: {output:?}"
+                );
+                let mut device = Device::open(folder.path());
+                assert_eq!((&device.quarantined, device.lost.len()), (&None, 0));
+                assert_eq!(device.vault.accounts().unwrap(), accounts);
+                assert_eq!(device.vault.outbox().unwrap(), owed);
+                if !killed && !injected {
+                    break;
+                }
+                stops += 1;
+            }
+        }
+        println!("{}: {stops} stops", version.display());
+        assert!(stops >= 3, "strace stopped nothing");
+    }
+}
+
+/// Hazards B19.
+#[test]
+fn a_kill_at_any_write_of_a_migration_loses_nothing() {
+    stop_the_migration(&WRITES, |number| format!("signal=SIGKILL:when={number}"));
+}
+
+/// Hazards B19, B21, B22.
+#[test]
+fn a_disk_that_fails_or_is_full_during_a_migration_loses_nothing() {
+    stop_the_migration(&["?pwrite64"], |number| {
+        format!("error=ENOSPC:when={number}+")
+    });
+    stop_the_migration(&["?fsync,?fdatasync"], |number| {
+        format!("error=EIO:when={number}")
+    });
 }
 
 /// Fails the N-th call, or all from the N-th on, for every N: the state must be legal, and what was said must be true.
