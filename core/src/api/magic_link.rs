@@ -43,8 +43,9 @@ impl Steadfast {
     /// Signs a guest in with the token of a magic link. Such a link works once and for a short time.
     ///
     /// # Errors
-    /// [`Error::NotOffered`] if the server has no magic links; [`Error::TokenRefused`] for one that is used up, expired or
-    /// wrong; else as [`sign_in`](Self::sign_in).
+    /// [`Error::TokenRefused`] for a token that is used up, expired or wrong, and on 11.x also if the server has no magic
+    /// links, since it masks that answer; an older server without them gives [`Error::NotOffered`]; else as
+    /// [`sign_in`](Self::sign_in).
     pub async fn sign_in_with_magic_link(
         &self,
         server: &str,

@@ -14,8 +14,10 @@
 pub mod canary;
 mod case;
 mod device;
+mod single_sign_on;
 mod world;
 
 pub use case::{Case, run};
 pub use device::{Device, EXPIRED, Shown};
+pub use single_sign_on::{Way, through_the_browser};
 pub use world::{Options, User, World};

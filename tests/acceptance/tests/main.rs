@@ -13,6 +13,8 @@ mod idle;
 mod key_store;
 mod mfa;
 mod mm_t297;
+mod mm_t3182;
+mod mm_t3183;
 mod mm_t3273;
 mod mm_t409;
 mod mm_t418;
@@ -22,6 +24,7 @@ mod mm_t940;
 mod mm_t941;
 mod mm_t942;
 mod offline_sign_out;
+mod other_tokens;
 mod outage;
 mod replica_lag;
 mod restart;
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
     }
     steadfast_acceptance::run(&[
         ("mm_t297", mm_t297::CASES),
+        ("mm_t3182", mm_t3182::CASES),
+        ("mm_t3183", mm_t3183::CASES),
         ("mm_t3273", mm_t3273::CASES),
         ("mm_t409", mm_t409::CASES),
         ("mm_t418", mm_t418::CASES),
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         ("key_store", key_store::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),
+        ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),
         ("replica_lag", replica_lag::CASES),
         ("restart", restart::CASES),
