@@ -73,9 +73,10 @@ mod webview;
 
 pub use api::{
     ActiveSession, Changes, Config, Confirmation, Download, EraseReason, Link, MagicLink, Method,
-    Notice, NoticeId, NoticeKind, Obligation, ObligationId, Progress, Reader, Request, Response,
-    Revision, ServerInfo, Shows, SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing,
-    Steadfast, Transfer, Upload, UserQuery, UserSummary, message,
+    Notice, NoticeId, NoticeKind, Notifications, Obligation, ObligationId, Progress, PushPayload,
+    PushReceived, Reader, Reminder, Request, Response, Revision, ServerInfo, Shows, SignIn,
+    SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, ToShow, Transfer, Upload,
+    UserQuery, UserSummary, message,
 };
 pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};

@@ -150,6 +150,25 @@ pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
 pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
+/// How long a background check, or the handling of a push, may take when nobody names a time. Systems give such a task about
+/// 30 s and may end it early; a second look needs about six.
+pub const BACKGROUND_CHECK: Duration = seconds(15);
+/// Part of the time of a background check that is kept for closing what it opened.
+pub const CHECK_WINDS_UP: Duration = Duration::from_millis(500);
+/// In a background check, a wipe order whose time has passed waits this long for an answer: less than the check takes.
+pub const WIPE_WAITS_IN_A_CHECK: Duration = seconds(10);
+/// How long acknowledgement ids of pushes are remembered, so that none counts twice. Push services give up after 28 days.
+pub const SEEN_PUSHES: Duration = minutes(30 * 24 * 60);
+/// An expiry that has passed is told this long after the session was asked about because of it, if that brought no answer:
+/// time for an answer, for a look at the list, and for a network that is just coming up.
+pub const EXPIRY_TOLD_AFTER: Duration = seconds(60);
+/// Bytes of a push that are looked at. The services carry at most 4 KiB.
+pub const PUSH_LIMIT: usize = 16 * 1024;
+/// A difference between the server's clock and the device's below this does not move a reminder: it is the way's own delay.
+pub const CLOCK_TOLERANCE: Duration = minutes(2);
+/// The list of sessions is read for a new expiry no more often than this. The server moves an expiry at most every five
+/// minutes (`ExtendSessionExpiryIfNeeded`), and a list that cannot be read must not be asked for with each post.
+pub const EXPIRY_READS: Duration = minutes(1);
 /// A wipe push without any usable answer for this long wipes.
 pub const WIPE_DEADLINE: Duration = minutes(10);
 /// A socket that the server drops within this time after `hello` was dropped right after it: the server closes a socket that
@@ -215,6 +234,9 @@ pub const SOCKET_CLOSE_DEADLINE: Duration = seconds(1);
 pub const LOOKUPS_AT_ONCE: usize = 4;
 /// Oldest server that is spoken to. Older ones are of a time before anything here was seen to hold.
 pub const OLDEST_SERVER: (u32, u32) = (5, 16);
+/// Oldest server that takes more than a device id with a session: the app's version, and whether notifications are off
+/// (`app/actions/remote/entry/common.ts` of mattermost-mobile).
+pub const TAKES_DEVICE_PROPERTIES: (u32, u32) = (10, 1);
 /// No wait of the worker is longer than this: the runtime's timers stand still while the device sleeps, so after a wake the
 /// time is looked at again soon.
 pub const LONGEST_NAP: Duration = seconds(5);

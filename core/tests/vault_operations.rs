@@ -314,7 +314,9 @@ fn nothing_that_was_decided_for_an_older_epoch_is_stored() {
         Outcome::Stale
     );
     assert_eq!(
-        vault.set_expiry(account, epoch, None).unwrap(),
+        vault
+            .set_expiry(account, epoch, None, UnixMillis(1))
+            .unwrap(),
         Outcome::Stale
     );
     let validated = Validated {
@@ -604,6 +606,7 @@ fn facts_about_an_account_are_kept() {
     let server = ServerFacts {
         name: Some("Renamed".to_owned()),
         version: None,
+        ..ServerFacts::default()
     };
     let validated = Validated {
         at: stamp(7_000),
@@ -660,7 +663,10 @@ fn facts_about_an_account_are_kept() {
         installation
     );
     assert_eq!(
-        device.vault.set_expiry(account, epoch, None).unwrap(),
+        device
+            .vault
+            .set_expiry(account, epoch, None, UnixMillis(1))
+            .unwrap(),
         Outcome::Committed(())
     );
     assert_eq!(

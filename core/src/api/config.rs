@@ -27,6 +27,9 @@ pub struct Config {
     /// If set, content stays covered on resume until the session is validated, when the last validation is older than
     /// this. For strict employers; off by default.
     pub cover_until_validated_after: Option<Duration>,
+    /// If set, sign-in is offered, and content is covered, when nothing was heard of the server for this long. For strict
+    /// employers; off by default. A server in Mobile Ephemeral Mode may ask for less, and then that counts.
+    pub max_offline: Option<Duration>,
     /// Where the browser comes back to after a sign-in: `<scheme>://callback`, with a scheme that the app registered. Servers
     /// honour only those in their list of custom schemes, by default those of Mattermost's own apps.
     pub sso_callback: String,
@@ -49,6 +52,7 @@ impl Config {
             host_state: HostState::Focused,
             restore_window: policy::RESTORE_WINDOW,
             cover_until_validated_after: None,
+            max_offline: None,
             sso_callback: "mmauth://callback".to_owned(),
             boot_id: None,
             web_view: WebView::Off,

@@ -6,13 +6,41 @@ use crate::error::Error;
 use crate::session::{AccountId, HostState, NetworkPath};
 use std::time::Duration;
 
+/// Whether the system lets the app show notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Notifications {
+    /// It does.
+    Allowed,
+    /// The user has switched them off.
+    Forbidden,
+}
+
+impl Notifications {
+    const ALL: [(Self, &'static str); 2] =
+        [(Self::Allowed, "allowed"), (Self::Forbidden, "forbidden")];
+
+    pub(crate) fn code(self) -> &'static str {
+        let found = Self::ALL.into_iter().find(|(known, _)| *known == self);
+        found.map_or("", |(_, code)| code)
+    }
+
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
+        let found = Self::ALL.into_iter().find(|(_, known)| *known == code);
+        found.map(|(known, _)| known)
+    }
+}
+
 impl Steadfast {
     /// The app came to the front, lost the focus, or is about to be suspended. With `Suspended` it returns when sockets and
     /// vault are closed, within 3 seconds: the system kills an app that is frozen while it holds a lock.
     ///
     /// # Errors
-    /// [`Error::Closed`]; after a suspension, those of opening the vault.
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] for `Checking`, which is the core's own; after a suspension, those of
+    /// opening the vault.
     pub async fn host_state(&self, state: HostState) -> Result<(), Error> {
+        if state == HostState::Checking {
+            return Err(Error::InvalidArgument { argument: "state" });
+        }
         let engine = self.engine().clone();
         self.engine()
             .run(async move { engine.host_state(state).await })
@@ -53,6 +81,18 @@ impl Steadfast {
         let engine = self.engine().clone();
         self.engine()
             .run(async move { engine.set_device_id(parsed).await })
+            .await
+    }
+
+    /// Whether the system lets the app show notifications. Servers from 10.1 on are told, with the device id, now, on change
+    /// and after each sign-in.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn set_notifications(&self, notifications: Notifications) -> Result<(), Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.set_notifications(notifications).await })
             .await
     }
 }

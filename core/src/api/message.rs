@@ -21,6 +21,18 @@ pub const SESSION_EXPIRED_NOTIFICATION: Message = Message {
     text: "Session Expired: Please log in to continue receiving notifications.",
 };
 
+/// The reminder of a known expiry, and the notice where nobody could be asked: the server may have moved it.
+pub const MAY_HAVE_EXPIRED: Message = Message {
+    id: "may_have_expired",
+    text: "Your session may have expired. Open the app to continue receiving notifications.",
+};
+
+/// In place of a message whose content is covered.
+pub const NEW_MESSAGE: Message = Message {
+    id: "new_message",
+    text: "You have a new message.",
+};
+
 /// On the cover, while a session is being checked.
 pub const CHECKING_SESSION: Message = Message {
     id: "checking_session",

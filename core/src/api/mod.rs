@@ -13,6 +13,7 @@ mod lifecycle;
 mod magic_link;
 pub mod message;
 mod notices;
+mod push;
 mod reader;
 mod realtime;
 mod requests;
@@ -25,8 +26,10 @@ mod webview;
 
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;
+pub use lifecycle::Notifications;
 pub use magic_link::MagicLink;
 pub use notices::{EraseReason, Notice, NoticeId, NoticeKind, Obligation, ObligationId};
+pub use push::{PushPayload, PushReceived, Reminder, ToShow};
 pub use reader::Reader;
 pub use requests::{Method, Request, Response};
 pub use sessions::ActiveSession;

@@ -15,7 +15,8 @@ pub enum NoticeKind {
     SessionEnded,
     /// The end was wrong: the user may continue without a password.
     MayContinue,
-    /// The session is about to expire, or may have expired.
+    /// The known expiry of the session has passed, and no reminder told it: it may have expired. The server may have moved
+    /// the expiry, so this is not an end.
     AboutToExpire,
 }
 
@@ -36,9 +37,8 @@ impl Notice {
     /// The text of the operating system's notification.
     pub fn message(&self) -> Message {
         match self.kind {
-            NoticeKind::SessionEnded | NoticeKind::AboutToExpire => {
-                message::SESSION_EXPIRED_NOTIFICATION
-            }
+            NoticeKind::SessionEnded => message::SESSION_EXPIRED_NOTIFICATION,
+            NoticeKind::AboutToExpire => message::MAY_HAVE_EXPIRED,
             NoticeKind::MayContinue => message::MAY_CONTINUE,
         }
     }

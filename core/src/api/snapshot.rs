@@ -2,6 +2,7 @@
 
 use crate::api::message::{self, Message};
 use crate::api::notices::{Notice, NoticeId, Obligation};
+use crate::api::push::Reminder;
 use crate::api::sign_in::SignInMethod;
 use crate::session::{AccountId, Reason, UnixMillis};
 
@@ -154,4 +155,6 @@ pub struct Changes {
     ///
     /// [`Steadfast::webview_cookies`]: crate::Steadfast::webview_cookies
     pub cookies_due: Vec<AccountId>,
+    /// What the system is to remind the user of.
+    pub reminders: Vec<Reminder>,
 }

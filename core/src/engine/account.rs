@@ -4,9 +4,10 @@ use crate::engine::events::EventQueue;
 use crate::engine::token::TokenCache;
 use crate::engine::worker::Message;
 use crate::server::Rest;
-use crate::session::{AccountId, Event};
-use crate::vault::AccountRecord;
-use std::sync::atomic::AtomicBool;
+use crate::session::{AccountId, BootMillis, Event};
+use crate::vault::{AccountRecord, ServerFacts};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use tokio::sync::mpsc;
 
 pub(crate) struct Account {
@@ -19,6 +20,14 @@ pub(crate) struct Account {
     pub(crate) tokens: TokenCache,
     /// Nobody works for this account now: its worker panicked too often.
     pub(crate) failed: AtomicBool,
+    /// What the server says of itself.
+    pub(crate) server: Mutex<ServerFacts>,
+    /// By how many milliseconds the server's clock is ahead of the device's.
+    pub(crate) server_clock_ahead: AtomicI64,
+    /// When the list of sessions was last read for the expiry.
+    pub(crate) expiry_read: tokio::sync::Mutex<Option<BootMillis>>,
+    /// The client configuration is being read again, or soon will be.
+    pub(crate) reading_config: AtomicBool,
     messages: mpsc::UnboundedSender<Message>,
 }
 
@@ -37,8 +46,13 @@ impl Account {
             events: EventQueue::new(),
             tokens: TokenCache::default(),
             failed: AtomicBool::new(false),
+            server: Mutex::new(record.server.clone()),
+            server_clock_ahead: AtomicI64::new(0),
+            expiry_read: tokio::sync::Mutex::new(None),
+            reading_config: AtomicBool::new(false),
             messages,
         };
+        account.note_server_clock(record.signed_in_server_date, record.signed_in_at);
         (account, inbox)
     }
 

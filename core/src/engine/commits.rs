@@ -38,7 +38,7 @@ impl Lists {
 const NOTICE_KINDS: [(NoticeKind, &str); 3] = [
     (NoticeKind::SessionEnded, "session_ended"),
     (NoticeKind::MayContinue, "may_continue"),
-    (NoticeKind::AboutToExpire, "about_to_expire"),
+    (NoticeKind::AboutToExpire, vault::MAY_HAVE_EXPIRED),
 ];
 
 fn notice_code(kind: NoticeKind) -> &'static str {
@@ -379,42 +379,42 @@ impl Engine {
     pub(crate) async fn refresh_lists(&self) {
         let _in_order = self.refreshing.lock().await;
         if let Ok(lists) = self.vault(read_lists).await {
-            let mut freed = Vec::new();
-            self.hub.change(|changes| {
-                for snapshot in &mut changes.accounts {
-                    let waits = lists.blocks(snapshot.id);
-                    if snapshot.waits_for_erasing && !waits {
-                        freed.push(snapshot.id);
-                    }
-                    snapshot.waits_for_erasing = waits;
-                    snapshot.cover |= waits;
+            self.show_lists(lists);
+        }
+    }
+
+    pub(crate) fn show_lists(&self, lists: Lists) {
+        let mut freed = Vec::new();
+        self.hub.change(|changes| {
+            for snapshot in &mut changes.accounts {
+                let waits = lists.blocks(snapshot.id);
+                if snapshot.waits_for_erasing && !waits {
+                    freed.push(snapshot.id);
                 }
-                changes.notices = lists.notices;
-                changes.withdrawn_notices = lists.withdrawn_notices;
-                changes.obligations = lists.obligations;
-                if self.hands_out_cookies() {
-                    changes.cookies_due = lists.cookies_due;
-                }
-            });
-            // Whether such an account is still covered is its machine's to say.
-            for account in freed.into_iter().filter_map(|id| self.account(id).ok()) {
-                account.send(Message::Publish);
+                snapshot.waits_for_erasing = waits;
+                snapshot.cover |= waits;
             }
+            changes.notices = lists.notices;
+            changes.withdrawn_notices = lists.withdrawn_notices;
+            changes.obligations = lists.obligations;
+            if self.hands_out_cookies() {
+                changes.cookies_due = lists.cookies_due;
+            }
+        });
+        // Whether such an account is still covered is its machine's to say.
+        for account in freed.into_iter().filter_map(|id| self.account(id).ok()) {
+            account.send(Message::Publish);
         }
     }
 
     pub(crate) async fn acknowledge_notice(&self, id: NoticeId) -> Result<(), Error> {
-        self.vault(move |vault| vault.acknowledge_notice(vault::NoticeId(id.0)))
-            .await?;
-        self.refresh_lists().await;
-        Ok(())
+        self.note(move |vault| vault.acknowledge_notice(vault::NoticeId(id.0)))
+            .await
     }
 
     pub(crate) async fn acknowledge_obligation(&self, id: ObligationId) -> Result<(), Error> {
-        self.vault(move |vault| vault.acknowledge_obligation(vault::ObligationId(id.0)))
-            .await?;
-        self.refresh_lists().await;
-        Ok(())
+        self.note(move |vault| vault.acknowledge_obligation(vault::ObligationId(id.0)))
+            .await
     }
 
     pub(crate) async fn store_header_habits(

@@ -196,7 +196,8 @@ impl Engine {
         let Some(ended_at) = record.ended_at else {
             return false;
         };
-        let past = |now: UnixMillis| now.since(ended_at) >= policy::ERASE_AFTER;
+        let limit = Self::erase_after(record.server.policy.as_deref());
+        let past = |now: UnixMillis| now.since(ended_at) >= limit;
         if !past(self.times.wall()) {
             return false;
         }

@@ -1,19 +1,26 @@
 //! What the platform tells the core, carried to every account.
 
+use crate::api::Notifications;
 use crate::device::DeviceId;
 use crate::engine::Engine;
 use crate::engine::events::EventBatch;
 use crate::engine::worker::Message;
 use crate::error::Error;
 use crate::policy;
-use crate::session::{AccountId, Event, Hint, HostState, NetworkPath};
-use crate::vault::{Outcome, ServerFacts, Setting, Vault};
+use crate::session::{AccountId, Event, Hint, HostState, NetworkPath, UnixMillis};
+use crate::vault::{AccountRecord, Outcome, Setting, Vault, VaultError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 impl Engine {
     pub(crate) async fn host_state(self: &Arc<Self>, state: HostState) -> Result<(), Error> {
+        let _one_at_a_time = self.hosting.lock().await;
+        self.move_host(state).await
+    }
+
+    /// One caller at a time.
+    pub(crate) async fn move_host(self: &Arc<Self>, state: HostState) -> Result<(), Error> {
         let mut hints = Vec::new();
         if state != HostState::Suspended {
             let interrupted;
@@ -116,6 +123,43 @@ impl Engine {
         Ok(())
     }
 
+    pub(crate) async fn set_notifications(
+        self: &Arc<Self>,
+        notifications: Notifications,
+    ) -> Result<(), Error> {
+        let at = self.times.wall();
+        self.vault(move |vault| {
+            let known = vault.setting(Setting::Notifications)?;
+            if known.as_deref() == Some(notifications.code()) {
+                return Ok(());
+            }
+            vault.set_setting(Setting::Notifications, notifications.code())?;
+            let accounts = vault.accounts()?;
+            accounts
+                .iter()
+                .try_for_each(|account| owe_own_device(vault, account, at))
+        })
+        .await?;
+        self.outbox.kick();
+        Ok(())
+    }
+
+    /// After a sign-in: what a server from 10.1 on is told beside the device id, which the sign-in itself may have attached.
+    pub(crate) async fn owe_device_properties(&self, id: AccountId) {
+        if !self.takes_device_properties(id) {
+            return;
+        }
+        let at = self.times.wall();
+        // What is not stored is owed again after the next sign-in or change.
+        let _ = self
+            .vault(move |vault| match vault.account(id)? {
+                Some(account) => owe_own_device(vault, &account, at),
+                None => Ok(()),
+            })
+            .await;
+        self.outbox.kick();
+    }
+
     /// Events were handed out; the app has learned of the gap in them, if there was one.
     pub(crate) fn resynced(&self, id: AccountId, batch: &EventBatch) {
         if let Ok(account) = self.account(id)
@@ -133,35 +177,21 @@ impl Engine {
             });
         }
     }
+}
 
-    /// Stores and shows what the server says of itself.
-    pub(crate) async fn learn_server(
-        &self,
-        id: AccountId,
-        epoch: crate::session::Epoch,
-        name: &str,
-        version: &str,
+/// Owes the server this device's id and what goes with it, if there is an id and a session.
+fn owe_own_device(
+    vault: &mut Vault,
+    account: &AccountRecord,
+    at: UnixMillis,
+) -> Result<(), VaultError> {
+    let own = vault.setting(Setting::DeviceId)?;
+    if let (Some(own), true) = (
+        own.filter(|own| !own.is_empty()),
+        account.sealed_token.is_some() && account.ended_at.is_none(),
     ) {
-        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        let facts = ServerFacts {
-            name: some(name),
-            version: some(version),
-        };
-        let shown = facts.clone();
-        if let Ok(Outcome::Committed(())) = self
-            .vault(move |vault| vault.set_server_facts(id, epoch, &facts))
-            .await
-        {
-            self.hub.change(|changes| {
-                for snapshot in changes
-                    .accounts
-                    .iter_mut()
-                    .filter(|snapshot| snapshot.id == id)
-                {
-                    snapshot.server_name = shown.name.clone().unwrap_or_default();
-                    snapshot.server_version = shown.version.clone().unwrap_or_default();
-                }
-            });
-        }
+        // Stale cannot be: nobody else writes between the two.
+        let _: Outcome<_> = vault.owe_device(account.id, account.epoch, &own, at)?;
     }
+    Ok(())
 }

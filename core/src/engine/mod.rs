@@ -5,10 +5,12 @@
 
 mod account;
 mod adopt;
+mod background;
 pub(crate) mod clock;
 mod commits;
 mod desk;
 pub(crate) mod events;
+mod expiry;
 mod hub;
 mod keys;
 mod legacy;
@@ -18,9 +20,11 @@ mod link;
 mod magic_link;
 mod outbox;
 pub(crate) mod problems;
+mod push;
 mod questions;
 mod realtime;
 mod requests;
+mod server_facts;
 mod sessions;
 mod sign_in;
 mod sso;
@@ -114,6 +118,10 @@ pub(crate) struct Engine {
     refreshing: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
     storing: RwLock<()>,
+    /// Held while the host's state is carried to every account.
+    hosting: tokio::sync::Mutex<()>,
+    /// Held by a background check or a push that is being handled.
+    checking: tokio::sync::Mutex<()>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -143,7 +151,7 @@ impl Engine {
         let settings = Settings {
             restore_window: config.restore_window,
             cover_until_validated_after: config.cover_until_validated_after,
-            max_offline: None,
+            max_offline: config.max_offline,
         };
         let parts = StoredParts {
             epoch: Epoch(1),
@@ -183,6 +191,7 @@ impl Engine {
             } else {
                 Vec::new()
             },
+            reminders: Vec::new(),
         };
         let engine = Arc::new(Self {
             user_agent: config.device.user_agent(),
@@ -206,6 +215,8 @@ impl Engine {
             making_data_key: tokio::sync::Mutex::new(()),
             refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
+            hosting: tokio::sync::Mutex::default(),
+            checking: tokio::sync::Mutex::default(),
             config,
         });
         for record in records {
@@ -266,6 +277,7 @@ impl Engine {
                 Some(known) => *known = snapshot,
                 None => changes.accounts.push(snapshot),
             }
+            self.plan_reminder(changes, &account, record.epoch);
         });
         Supervisor::start(self, account.clone(), state, inbox);
         Ok(account)
@@ -276,7 +288,7 @@ impl Engine {
             epoch: record.epoch,
             standing: Some(record.standing.detail.clone()),
             boot_id: self.boot_id.clone(),
-            settings: self.settings,
+            settings: self.settings_of(record.server.policy.as_deref()),
             host: *self.host.borrow(),
         }
     }
@@ -324,6 +336,12 @@ impl Engine {
         F::Output: Send + 'static,
     {
         self.handle.spawn(work)
+    }
+
+    /// Waits until the app is suspended, or the core is gone.
+    pub(crate) async fn suspension(&self) {
+        let mut host = self.host.subscribe();
+        let _ = host.wait_for(|state| *state == HostState::Suspended).await;
     }
 
     /// Runs an operation to its end on the engine's runtime, whether or not its caller stays to hear of it.
@@ -434,7 +452,7 @@ impl Engine {
     }
 
     /// Makes an account's state visible.
-    fn publish(&self, account: &Account, view: &View, now: Now) {
+    fn publish(&self, account: &Account, epoch: Epoch, view: &View, now: Now) {
         let needs_resync = account.events.needs_resync();
         self.hub.change(|changes| {
             if let Some(snapshot) = changes
@@ -445,6 +463,7 @@ impl Engine {
                 show(snapshot, view, now);
                 snapshot.needs_resync = needs_resync;
             }
+            self.plan_reminder(changes, account, epoch);
         });
     }
 

@@ -3,7 +3,7 @@
 //! A session that is owed its end counts as ended only when its own token is met with evidence of a gone session while the
 //! server's database is healthy: during an outage a logout says 200 and the session lives on.
 
-use crate::api::SignInMethod;
+use crate::api::{Notifications, SignInMethod};
 use crate::engine::questions::facts;
 use crate::engine::{Engine, Failure};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
@@ -11,27 +11,39 @@ use crate::keystore::KeyAnswer;
 use crate::pace::{Dice, doubled};
 use crate::policy;
 use crate::secret::Token;
+use crate::server::probe::major_minor;
 use crate::server::sessions::{DeviceProperties, Health as PingFor};
 use crate::server::{Outcome as Answered, Rest, ServerAddress};
-use crate::session::{Health, HostState, UnixMillis};
+use crate::session::{AccountId, Health, HostState, UnixMillis};
 use crate::vault::{Binding, Column, unseal};
-use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof};
+use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof, Setting};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// How the engine's other parts say that something is owed, or that it is worth trying again.
 #[derive(Default)]
 pub(crate) struct Outbox {
     news: Notify,
+    /// How often everything that was due has been tried.
+    passes: watch::Sender<u64>,
 }
 
 impl Outbox {
     /// Try everything now, whatever waits were set: something is newly owed, or the way to the server changed.
     pub(crate) fn kick(&self) {
         self.news.notify_one();
+    }
+
+    /// Waits until everything that is due now has been tried once.
+    pub(crate) fn pass(&self) -> impl Future<Output = ()> + use<> {
+        let mut passes = self.passes.subscribe();
+        let before = *passes.borrow();
+        async move {
+            let _ = passes.wait_for(|count| *count > before).await;
+        }
     }
 }
 
@@ -56,7 +68,13 @@ impl Engine {
                     return;
                 }
                 let entries = engine.owed(everything).await;
-                join_all(entries.iter().map(|entry| engine.pay(entry))).await;
+                // What is cut short stays owed.
+                tokio::select! {
+                    _ = join_all(entries.iter().map(|entry| engine.pay(entry))) => {
+                        engine.outbox.passes.send_modify(|count| *count += 1);
+                    }
+                    () = engine.suspension() => continue,
+                }
                 let wait = engine.until_next().await;
                 everything = tokio::select! {
                     () = engine.outbox.news.notified() => true,
@@ -205,6 +223,34 @@ impl Engine {
         }
     }
 
+    /// Servers before 10.1 know nothing but the id.
+    pub(crate) fn takes_device_properties(&self, id: AccountId) -> bool {
+        let version = self.snapshot(id).map(|snapshot| snapshot.server_version);
+        let version = version.and_then(|text| major_minor(&text));
+        version.is_some_and(|version| version >= policy::TAKES_DEVICE_PROPERTIES)
+    }
+
+    /// What goes with a device id.
+    async fn device_properties(&self, device_id: String, id: AccountId) -> DeviceProperties {
+        if !self.takes_device_properties(id) {
+            return DeviceProperties {
+                device_id: Some(device_id),
+                ..DeviceProperties::default()
+            };
+        }
+        let stored = self.vault(|vault| vault.setting(Setting::Notifications));
+        let permission = stored.await.ok().flatten();
+        let app_version = &self.config.device.app_version;
+        DeviceProperties {
+            device_id: Some(device_id),
+            notifications_disabled: permission
+                .and_then(|code| Notifications::from_code(&code))
+                .map(|permission| permission == Notifications::Forbidden),
+            // The server refuses the whole request for a version that is not strictly of this form.
+            app_version: is_strict_version(app_version).then(|| app_version.clone()),
+        }
+    }
+
     async fn attach(&self, entry: &OutboxEntry) -> Tried {
         let id = entry.account;
         match self.vault(move |vault| vault.account(id)).await {
@@ -216,10 +262,9 @@ impl Engine {
         let Ok((account, epoch, token)) = self.signed_in(entry.account).await else {
             return Tried::Again;
         };
-        let properties = DeviceProperties {
-            device_id: Some(entry.payload.clone()),
-            ..DeviceProperties::default()
-        };
+        let properties = self
+            .device_properties(entry.payload.clone(), account.id)
+            .await;
         match account.rest.attach_device(&token, &properties).await {
             Ok(answer) => match answer.outcome {
                 Answered::Done(()) => {
@@ -233,6 +278,32 @@ impl Engine {
                 Answered::Refused(_) | Answered::Unreadable => Tried::Again,
             },
             Err(_) => Tried::Again,
+        }
+    }
+}
+
+/// `major.minor.patch`, in digits without leading zeros.
+fn is_strict_version(text: &str) -> bool {
+    let parts: Vec<_> = text.split('.').collect();
+    parts.len() == 3
+        && parts.iter().all(|part| {
+            part.bytes().all(|byte| byte.is_ascii_digit())
+                && !part.is_empty()
+                && (part.len() == 1 || !part.starts_with('0'))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_strict_version;
+
+    #[test]
+    fn only_strict_versions_are_sent() {
+        assert!(is_strict_version("2.43.0") && is_strict_version("0.0.10"));
+        for text in [
+            "", "2.43", "v2.43.0", "02.43.0", "2.43.0.1", "2.43.", "2.43.x",
+        ] {
+            assert!(!is_strict_version(text), "{text}");
         }
     }
 }

@@ -187,7 +187,16 @@ impl Questions {
             "validation answered"
         );
         self.remember(reply);
-        if let Evidence::Valid { headers, .. } = evidence {
+        if let Evidence::Valid {
+            headers,
+            server_date,
+        } = evidence
+        {
+            self.account
+                .note_server_clock(server_date, self.engine.times.wall());
+            if self.engine.passed_expiry(&self.account).is_some() {
+                self.engine.start_refreshing_expiry(&self.account);
+            }
             if self.learned != Some(headers) {
                 self.learned = Some(headers);
                 let habits = write_habits(headers);

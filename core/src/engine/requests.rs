@@ -73,7 +73,11 @@ impl Engine {
         self.standing_allows(account.id)
     }
 
-    pub(crate) async fn request(&self, id: AccountId, request: Request) -> Result<Response, Error> {
+    pub(crate) async fn request(
+        self: &Arc<Self>,
+        id: AccountId,
+        request: Request,
+    ) -> Result<Response, Error> {
         if request
             .body
             .as_ref()
@@ -102,6 +106,9 @@ impl Engine {
                 .is_some_and(|error| error.id == MFA_REQUIRED_ID)
         {
             account.event(Event::Hint(Hint::MfaRequired));
+        }
+        if reply.renewed && reply.is_success() && reply.same_origin {
+            self.start_refreshing_expiry(&account);
         }
         Ok(response(reply))
     }

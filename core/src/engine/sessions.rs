@@ -16,6 +16,7 @@ use crate::server::wire::Session;
 use crate::server::{self, Answer, Outcome, TransportError};
 use crate::session::{AccountId, Epoch, Event, UnixMillis};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Rows of this kind come back by themselves when their access token is used, and the web app does not list them.
 const ACCESS_TOKEN: &str = "UserAccessToken";
@@ -43,6 +44,7 @@ impl Engine {
     ) -> Result<(Vec<Session>, UnixMillis), Error> {
         let sent = account.rest.sessions(token, user).await;
         let server_now = sent.as_ref().ok().and_then(|answer| answer.reply.date);
+        account.note_server_clock(server_now, self.times.wall());
         let sessions = self
             .checked(account, "/api/v4/users/me/sessions", sent)
             .await?;
@@ -230,9 +232,14 @@ impl Engine {
         }
         let expires_at = (own.expires_at > 0).then_some(UnixMillis(own.expires_at));
         if record.expires_at != expires_at {
-            let _ = self
-                .vault(move |vault| vault.set_expiry(id, epoch, expires_at))
+            let at = self.times.wall();
+            let stored = self
+                .vault(move |vault| vault.set_expiry(id, epoch, expires_at, at))
                 .await;
+            if stored.is_ok() {
+                // What was told of the old expiry may be void.
+                self.refresh_lists().await;
+            }
             self.hub.change(|changes| {
                 for snapshot in changes
                     .accounts
@@ -241,6 +248,7 @@ impl Engine {
                 {
                     snapshot.expires_at = expires_at;
                 }
+                self.plan_reminder(changes, account, epoch);
             });
             self.refresh_cookies_due().await;
         }
@@ -249,32 +257,27 @@ impl Engine {
 
     /// After a sign-in, in the background: what the server calls itself, which row is ours, and when it expires.
     pub(crate) fn start_welcome(self: &Arc<Self>, account: &Arc<Account>) {
+        account.reading_config.store(true, Ordering::Release);
         let (engine, account) = (self.clone(), account.clone());
         self.spawn(async move {
-            let Ok((account, epoch, token)) = engine.signed_in(account.id).await else {
-                return;
-            };
-            if let Ok(answer) = account.rest.sessions(&token, "me").await
-                && let Outcome::Done(sessions) = answer.outcome
-            {
-                engine.learn_own_session(&account, epoch, &sessions).await;
-            }
-            if let Ok(answer) = account.rest.config(Some(&token)).await {
-                let facts =
-                    crate::engine::questions::facts(&answer.reply, engine.config.clear_text);
-                account.event(Event::ConfigSeen(crate::evidence::config_set(&facts)));
-                if let Outcome::Done(config) = answer.outcome {
-                    engine
-                        .learn_server(
-                            account.id,
-                            epoch,
-                            config.get("SiteName"),
-                            config.get("Version"),
-                        )
-                        .await;
-                }
-            }
+            engine.welcome(&account).await;
+            account.reading_config.store(false, Ordering::Release);
         });
+    }
+
+    async fn welcome(&self, account: &Arc<Account>) {
+        let engine = self;
+        let Ok((account, epoch, token)) = engine.signed_in(account.id).await else {
+            return;
+        };
+        if let Ok(answer) = account.rest.sessions(&token, "me").await
+            && let Outcome::Done(sessions) = answer.outcome
+        {
+            account.note_server_clock(answer.reply.date, engine.times.wall());
+            engine.learn_own_session(&account, epoch, &sessions).await;
+        }
+        engine.learn_config(account.id).await;
+        engine.owe_device_properties(account.id).await;
     }
 }
 

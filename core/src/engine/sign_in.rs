@@ -376,6 +376,7 @@ impl Engine {
             server: ServerFacts {
                 name: None,
                 version: version_number(signed_in.version_id.as_deref()),
+                ..ServerFacts::default()
             },
             method: session.method.code().to_owned(),
             session_id: None,
@@ -501,7 +502,7 @@ impl Engine {
 }
 
 /// `11.6.0` of `11.6.0.dev.<hash>.false`.
-fn version_number(version_id: Option<&str>) -> Option<String> {
+pub(crate) fn version_number(version_id: Option<&str>) -> Option<String> {
     let (major, minor, patch) = evidence::version(version_id?)?;
     Some(format!("{major}.{minor}.{patch}"))
 }

@@ -27,6 +27,15 @@ pub(crate) enum Message {
     Event(Event),
     /// The user wants to know for certain; answered when a validation has come to its end.
     Verify(oneshot::Sender<()>),
+    /// A background check wants to know how the session stands; answered when that has been asked about.
+    Look(oneshot::Sender<()>),
+    /// A push brought this; answered when the validation that it causes, if any, has come to its end.
+    Pushed {
+        event: Event,
+        done: oneshot::Sender<()>,
+    },
+    /// Answered when everything told before has been carried out.
+    Settled(oneshot::Sender<()>),
     /// One of the app's requests got a 401; answered when the validation that it causes, if any, has come to its end.
     Request401 {
         path: String,
@@ -91,6 +100,8 @@ pub(crate) struct Worker {
     reading_key: bool,
     /// The expiry that was already told to the machine.
     expiry_told: Option<UnixMillis>,
+    /// When the session was asked about because of it, until the user is told or need not be.
+    expiry_asked: Option<BootMillis>,
 }
 
 impl Worker {
@@ -105,6 +116,7 @@ impl Worker {
             signing_out: Vec::new(),
             reading_key: false,
             expiry_told: None,
+            expiry_asked: None,
         }
     }
 
@@ -170,6 +182,31 @@ impl Worker {
                     done,
                 });
                 self.feed(Event::VerifyRequested).await;
+            }
+            Message::Look(done) => {
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
+                let timers = self.state.timers();
+                let will_look = self.state.is_asking()
+                    || timers.contains_key(&Timer::Ask)
+                    || timers.contains_key(&Timer::Look);
+                if will_look {
+                    self.answer_waiters();
+                } else {
+                    self.feed(Event::VerifyRequested).await;
+                }
+            }
+            Message::Pushed { event, done } => {
+                self.waiters.push(Waiter {
+                    verdicts: self.state.verdicts(),
+                    done,
+                });
+                self.feed(event).await;
+            }
+            Message::Settled(done) => {
+                let _ = done.send(());
             }
             Message::Request401 { path, done } => {
                 self.waiters.push(Waiter {
@@ -276,6 +313,7 @@ impl Worker {
         if self.state.socket() != Some(socket) {
             return;
         }
+        self.engine.notice_server(&self.account, &event);
         let waiting_for_pong = self.sockets.ping_is_unanswered();
         let covered = self.state.cover() || self.engine.waits_for_erasing(self.account.id);
         for event in self.sockets.arrived(event, covered) {
@@ -292,9 +330,14 @@ impl Worker {
     }
 
     fn next_nap(&self) -> Option<Duration> {
-        let due = self.state.timers().values().min().copied()?;
         let now = self.engine.times.boot();
-        Some(due.since(now).min(policy::LONGEST_NAP))
+        let due = self.state.timers().values().min();
+        let due = due.map(|due| due.since(now).min(policy::LONGEST_NAP));
+        let told = self
+            .expiry_asked
+            .filter(|_| self.state.host() != HostState::Suspended);
+        let told = told.map(|asked| asked.after(policy::EXPIRY_TOLD_AFTER).since(now));
+        due.into_iter().chain(told).min()
     }
 
     async fn fire_timers(&mut self) {
@@ -314,18 +357,25 @@ impl Worker {
         }
     }
 
-    /// A known expiry that has passed is worth asking about; it may have been extended, and our clock may be wrong.
+    /// A known expiry that has passed is worth asking about; it may have been moved, and our clock may be wrong. Where
+    /// nobody could be asked, the user is told.
     async fn watch_expiry(&mut self) {
-        let known = self.engine.hub.read();
-        let expires_at = known
-            .accounts
-            .iter()
-            .find(|snapshot| snapshot.id == self.account.id);
-        let expires_at = expires_at.and_then(|snapshot| snapshot.expires_at);
-        let passed = expires_at.is_some_and(|at| at <= self.engine.times.wall());
-        if passed && self.expiry_told != expires_at && self.state.host() != HostState::Suspended {
-            self.expiry_told = expires_at;
-            self.feed(Event::Hint(Hint::ExpiryPassed)).await;
+        if self.state.host() == HostState::Suspended {
+            return;
+        }
+        let passed = self.engine.passed_expiry(&self.account);
+        if passed != self.expiry_told {
+            self.expiry_told = passed;
+            self.expiry_asked = passed.map(|_| self.engine.times.boot());
+            if passed.is_some() {
+                self.feed(Event::Hint(Hint::ExpiryPassed)).await;
+            }
+        }
+        if let Some(asked) = self.expiry_asked
+            && self.engine.times.boot().since(asked) >= policy::EXPIRY_TOLD_AFTER
+        {
+            self.expiry_asked = None;
+            self.engine.tell_passed_expiry(&self.account).await;
         }
     }
 
@@ -475,8 +525,9 @@ impl Worker {
     }
 
     fn publish(&self) {
-        self.engine
-            .publish(&self.account, &self.state.view(), self.engine.times.now());
+        let (epoch, view) = (self.state.epoch(), self.state.view());
+        let now = self.engine.times.now();
+        self.engine.publish(&self.account, epoch, &view, now);
     }
 
     /// Answers those whose validation has come to its end. A look that is still being taken is not an end.

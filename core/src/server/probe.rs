@@ -154,7 +154,7 @@ fn probe(address: &ServerAddress, config: &ClientConfig) -> Result<Probe, ProbeE
     })
 }
 
-fn major_minor(version: &str) -> Option<(u32, u32)> {
+pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }

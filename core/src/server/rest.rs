@@ -254,6 +254,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body, whole and as it came: nothing is decompressed.
     pub body: Bytes,
+    /// Whether it brought the session's cookie anew: the server moved the expiry, or attached a device.
+    pub renewed: bool,
     token: Option<Token>,
     csrf: Option<SecretText>,
 }
@@ -507,6 +509,10 @@ impl Rest {
             same_origin: self.address.is_same_origin(response.url()),
             tls: response.url().scheme() == "https",
             headers: others,
+            renewed: all
+                .get_all(header::SET_COOKIE)
+                .iter()
+                .any(|value| value.as_bytes().starts_with(b"MMAUTHTOKEN=")),
             body,
             token,
             csrf,

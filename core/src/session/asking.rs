@@ -270,7 +270,12 @@ impl Draft<'_> {
     /// Timers do not run while suspended; an app that comes back asks first and wipes after.
     pub(super) fn resume_wipe(&mut self) {
         if let Some(deadline) = self.state.wipe_deadline {
-            let soonest = self.now.boot.after(policy::REQUEST_DEADLINE);
+            let patience = if self.state.host == HostState::Checking {
+                policy::WIPE_WAITS_IN_A_CHECK
+            } else {
+                policy::REQUEST_DEADLINE
+            };
+            let soonest = self.now.boot.after(patience);
             self.arm(Timer::Wipe, deadline.max(soonest));
         }
     }

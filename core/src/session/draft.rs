@@ -149,7 +149,12 @@ impl<'a> Draft<'a> {
                 let from = std::mem::replace(&mut self.state.host, *host);
                 let away = self.state.unfocused_since.map(|since| now.since(since));
                 self.returned = match (from, *host) {
-                    (HostState::Suspended, HostState::Focused | HostState::Running) => {
+                    (
+                        HostState::Suspended,
+                        HostState::Focused | HostState::Running | HostState::Checking,
+                    )
+                    // What a check has found is seconds old; what the user now sees is asked about all the same.
+                    | (HostState::Checking, HostState::Focused | HostState::Running) => {
                         Return::Resumed
                     }
                     (HostState::Running, HostState::Focused)
@@ -158,7 +163,10 @@ impl<'a> Draft<'a> {
                         Return::Refocused
                     }
                     (HostState::Running | HostState::Focused, _)
-                    | (HostState::Suspended, HostState::Suspended) => Return::No,
+                    | (
+                        HostState::Suspended | HostState::Checking,
+                        HostState::Suspended | HostState::Checking,
+                    ) => Return::No,
                 };
                 if *host == HostState::Focused {
                     self.state.unfocused_since = None;

@@ -303,6 +303,7 @@ impl Event {
             Self::HostChanged(HostState::Focused) => "HostChanged(Focused)",
             Self::HostChanged(HostState::Running) => "HostChanged(Running)",
             Self::HostChanged(HostState::Suspended) => "HostChanged(Suspended)",
+            Self::HostChanged(HostState::Checking) => "HostChanged(Checking)",
             Self::NetworkChanged(NetworkPath::Up) => "NetworkChanged(Up)",
             Self::NetworkChanged(NetworkPath::Down) => "NetworkChanged(Down)",
             Self::NetworkChanged(NetworkPath::Unknown) => "NetworkChanged(Unknown)",

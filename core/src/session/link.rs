@@ -394,7 +394,8 @@ enum Permission {
 }
 
 fn permission(state: &State) -> Permission {
-    if state.host == HostState::Suspended || state.is_ending() {
+    let away = matches!(state.host, HostState::Suspended | HostState::Checking);
+    if away || state.is_ending() {
         return Permission::None;
     }
     match &state.standing {
@@ -515,7 +516,9 @@ impl Draft<'_> {
     fn heartbeat(&self) -> Duration {
         match self.state.host {
             HostState::Focused => policy::HEARTBEAT_FOCUSED,
-            HostState::Running | HostState::Suspended => policy::HEARTBEAT_RUNNING,
+            HostState::Running | HostState::Checking | HostState::Suspended => {
+                policy::HEARTBEAT_RUNNING
+            }
         }
     }
 

@@ -29,6 +29,9 @@ pub enum HostState {
     Running,
     /// About to be frozen or killed: no socket, no timer.
     Suspended,
+    /// Woken in the background for a moment: sessions are asked about, and no socket is dialled. The core itself says so
+    /// during a background check or a push; an app does not.
+    Checking,
 }
 
 /// What the platform says of the network.

@@ -7,13 +7,14 @@ use super::records::{
     UserFacts,
 };
 use super::seal::Sealed;
-use super::{Reserve, Vault, VaultError, notices, server_list};
+use super::{Reserve, Vault, VaultError, notices, reminders, server_list};
 use crate::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 
 const COLUMNS: &str = "SELECT id, server_url, user_id, username, roles, locale, server_name, server_version,
     sign_in_method, position, epoch, standing, standing_detail, key_name, sealed_token, session_id, csrf_hash,
     device_id, signed_in_at, signed_in_server_date, expires_at, validated_wall, validated_boot, validated_boot_id,
     ended_at, restore_until_wall, restore_until_boot, restore_until_boot_id, header_habits, network_profile,
+    diagnostic_id, signing_key, server_policy,
     EXISTS (SELECT 1 FROM obligations WHERE obligations.server_url = accounts.server_url AND acknowledged = 0
         AND obligations.id <= accounts.erase_first) AS waits_for_erasing
     FROM accounts";
@@ -53,8 +54,14 @@ impl Vault {
         self.set(
             account,
             epoch,
-            "server_name = ?3, server_version = ?4",
-            &[&facts.name, &facts.version],
+            "server_name = ?3, server_version = ?4, diagnostic_id = ?5, signing_key = ?6, server_policy = ?7",
+            &[
+                &facts.name,
+                &facts.version,
+                &facts.diagnostic_id,
+                &facts.signing_key,
+                &facts.policy,
+            ],
         )
     }
 
@@ -97,7 +104,7 @@ impl Vault {
         self.set(account, epoch, "device_id = ?3", &[&device_id])
     }
 
-    /// Stores when the server says that the session expires.
+    /// Stores when the server says that the session expires; what was told of another expiry is void.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -106,9 +113,17 @@ impl Vault {
         account: AccountId,
         epoch: Epoch,
         expires_at: Option<UnixMillis>,
+        at: UnixMillis,
     ) -> Result<Outcome, VaultError> {
-        let expires_at = expires_at.map(|at| at.0);
-        self.set(account, epoch, "expires_at = ?3", &[&expires_at])
+        self.write(Reserve::Keep, |transaction| {
+            let changed = transaction
+                .prepare_cached("UPDATE accounts SET expires_at = ?3 WHERE id = ?1 AND epoch = ?2")?
+                .execute((account.0, epoch.0, expires_at.map(|at| at.0)))?;
+            if changed == 1 {
+                reminders::expiry_moved(transaction, account, epoch, at)?;
+            }
+            Ok(outcome(changed))
+        })
     }
 
     /// Makes an account out of what is known of a lost one: no token, the given standing, and the notice that tells it.
@@ -233,6 +248,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
         server: ServerFacts {
             name: row.get("server_name")?,
             version: row.get("server_version")?,
+            diagnostic_id: row.get("diagnostic_id")?,
+            signing_key: row.get("signing_key")?,
+            policy: row.get("server_policy")?,
         },
         sign_in_method: row.get("sign_in_method")?,
         position: row.get("position")?,

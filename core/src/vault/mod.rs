@@ -22,9 +22,11 @@ mod outbox;
 mod pending_sign_ins;
 mod reader;
 mod records;
+mod reminders;
 mod reserve;
 mod schema;
 mod seal;
+mod seen_pushes;
 mod server_list;
 mod sign_in;
 mod sign_out;
@@ -50,6 +52,7 @@ pub use records::{
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
     StoredStanding, TokenFate, UserFacts,
 };
+pub use reminders::MAY_HAVE_EXPIRED;
 pub use seal::{
     Binding, Column, SealError, Sealed, UnsealError, seal, seal_legacy, seal_verifier, unseal,
     unseal_legacy, unseal_verifier,

@@ -93,6 +93,12 @@ pub struct ServerFacts {
     pub name: Option<String>,
     /// Its version.
     pub version: Option<String>,
+    /// Id of the installation, by which its pushes name it.
+    pub diagnostic_id: Option<String>,
+    /// Public key of its signatures, base64 of the DER.
+    pub signing_key: Option<String>,
+    /// What its administrators decide about sessions, as JSON.
+    pub policy: Option<String>,
 }
 
 /// One account, whole.
@@ -310,6 +316,8 @@ pub enum TokenFate {
 pub enum Setting {
     /// Device id for pushes, as the platform gave it.
     DeviceId,
+    /// Whether the system lets the app show notifications; empty if nobody said.
+    Notifications,
     /// Random id of this installation, made with the file.
     InstallationId,
     /// Boot id last seen.
@@ -320,6 +328,7 @@ impl Setting {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::DeviceId => "device_id",
+            Self::Notifications => "notifications",
             Self::InstallationId => "installation_id",
             Self::BootId => "boot_id",
         }

@@ -125,8 +125,8 @@ CREATE TABLE pending_sign_ins (
 
 /// What the rest of the surface stores. `data_key_name` names the key that dies with the account; `diagnostic_id`,
 /// `signing_key`, `websocket_url` and `server_policy` are what the server's client configuration says; `seen_pushes` are
-/// acknowledgement ids that must not come twice; `legacy_imports` is what an older app left behind, from the copy to its
-/// erasing there. `web_cookies` has a row for each account whose cookies were handed to a web view, and keeps it until they
+/// acknowledgement ids that must not come twice; `reminders` are those that the system shows at their time; `legacy_imports` is
+/// what an older app left behind, from the copy to its erasing there. `web_cookies` has a row for each account whose cookies were handed to a web view, and keeps it until they
 /// were taken back there, even when the account is gone; the triggers count what changes about them, whoever changes it.
 /// `erase_first` is the last obligation on the account's server that must be acknowledged before its content is shown
 /// (`obligations.blocks`, which could name one account only, is no longer used); `withdrawn_notices` are those that the app is
@@ -150,6 +150,12 @@ CREATE TABLE withdrawn_notices (
 CREATE TABLE seen_pushes (
     ack_id TEXT PRIMARY KEY,
     seen_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE reminders (
+    account INTEGER PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,
+    epoch INTEGER NOT NULL,
+    at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE legacy_imports (

@@ -8,7 +8,7 @@ use super::records::{
     UserFacts,
 };
 use super::seal::Sealed;
-use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox};
+use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox, reminders};
 use crate::session::{AccountId, Epoch, UnixMillis};
 
 /// The session that a sign-in would replace.
@@ -225,6 +225,7 @@ pub(super) fn commit(
     let (owed, retired_key) = if present.is_some() {
         let owed = outbox::owe(transaction, account, &sign_in.old_token, at)?;
         notices::clear(transaction, account)?;
+        reminders::clear(transaction, account)?;
         (owed, keys::retire(transaction, account)?)
     } else {
         transaction.execute(

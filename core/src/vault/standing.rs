@@ -6,7 +6,7 @@ use super::records::{
     KeyName, NewNotice, NoticeId, OldToken, OutboxId, Outcome, Stamp, StoredStanding, TokenFate,
     UserFacts,
 };
-use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox};
+use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox, reminders};
 use crate::session::{AccountId, Epoch, UnixMillis};
 
 /// Everything that the end of a session stores, in one transaction.
@@ -120,7 +120,7 @@ impl Vault {
                 (end.account.0, end.at.0),
             )?;
             if let Some(notice) = &end.notice {
-                notices::insert(transaction, end.account, end.epoch, notice, end.at)?;
+                reminders::tell_end(transaction, end.account, end.epoch, notice, end.at)?;
             }
             if let Some(reason) = &end.erase {
                 obligations::erase(transaction, end.account, reason, end.at)?;
@@ -193,6 +193,7 @@ impl Vault {
             )?;
             if changed == 1 {
                 notices::clear(transaction, account)?;
+                reminders::clear(transaction, account)?;
             }
             Ok(accounts::outcome(changed))
         })

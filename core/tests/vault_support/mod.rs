@@ -122,6 +122,7 @@ impl Device {
             server: ServerFacts {
                 name: Some("Example".to_owned()),
                 version: Some("11.6.0".to_owned()),
+                ..ServerFacts::default()
             },
             method: "password".to_owned(),
             session_id: None,

@@ -101,6 +101,7 @@ pub fn all(machine: &Machine) -> Vec<Event> {
         Event::HostChanged(HostState::Focused),
         Event::HostChanged(HostState::Running),
         Event::HostChanged(HostState::Suspended),
+        Event::HostChanged(HostState::Checking),
         Event::NetworkChanged(NetworkPath::Up),
         Event::NetworkChanged(NetworkPath::Down),
         Event::NetworkChanged(NetworkPath::Unknown),

@@ -116,6 +116,22 @@ fn while_suspended_nothing_happens_but_storing() {
 
 /// Hazard B04.
 #[test]
+fn a_background_check_asks_and_has_no_socket() {
+    let mut asked = 0;
+    sweep(|name, before, event, after| {
+        if after.state.host() != HostState::Checking {
+            return;
+        }
+        assert!(after.state.socket().is_none(), "{name}: {event}");
+        let began = before.state.host() == HostState::Suspended;
+        if began && *after.state.standing() == Standing::Active && after.state.is_asking() {
+            asked += 1;
+        }
+    });
+    assert!(asked > 0, "no check asked about a session");
+}
+
+#[test]
 fn a_locked_account_is_never_written_by_the_key_store() {
     sweep(|name, _, event, after| {
         if matches!(after.state.standing(), Standing::Locked { .. }) {
@@ -148,6 +164,7 @@ fn doubt_is_covered_and_only_an_active_account_dials() {
         if dials == 1 {
             assert_eq!(*after.state.standing(), Standing::Active, "{name}: {event}");
             assert_ne!(before.state.host(), HostState::Suspended);
+            assert_ne!(after.state.host(), HostState::Checking, "{name}: {event}");
         }
     });
 }

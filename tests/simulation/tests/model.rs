@@ -63,7 +63,12 @@ impl Pair {
                 self.feed(Event::Socket { socket, event });
             }
             180..=189 => {
-                let hosts = [HostState::Focused, HostState::Running, HostState::Suspended];
+                let hosts = [
+                    HostState::Focused,
+                    HostState::Running,
+                    HostState::Suspended,
+                    HostState::Checking,
+                ];
                 self.feed(Event::HostChanged(hosts[which % 3]));
             }
             190..=197 => {

@@ -224,7 +224,9 @@ pub(crate) fn client_config(call: &mut Call) -> Result<Answer, ApiError> {
     }
     keys.extend(limited(&settings));
     if call.session.is_some() {
-        keys.extend(full(&settings));
+        let full = full(&settings);
+        keys.retain(|(key, _)| full.iter().all(|(set, _)| set != key));
+        keys.extend(full);
         if classic {
             let reliable = settings.enable_reliable_websockets.to_string();
             keys.push(("EnableReliableWebSockets".into(), reliable));
@@ -277,12 +279,31 @@ fn limited(settings: &Settings) -> Vec<(String, String)> {
 
 fn full(settings: &Settings) -> Vec<(String, String)> {
     let flag = |key: &str, value: bool| (key.to_owned(), value.to_string());
-    vec![
+    let mut keys = vec![
         flag(
             "ExtendSessionLengthWithActivity",
             settings.extend_session_length_with_activity,
         ),
         flag("EnableUserAccessTokens", settings.enable_user_access_tokens),
         flag("SendPushNotifications", settings.push_notifications),
-    ]
+    ];
+    if settings.mobile_ephemeral_mode {
+        let mode = [
+            ("Enabled", "true".to_owned()),
+            (
+                "DisconnectionTimeoutSeconds",
+                settings.mobile_ephemeral_disconnection_seconds.to_string(),
+            ),
+            (
+                "OfflinePersistenceTimerHours",
+                settings.mobile_ephemeral_offline_hours.to_string(),
+            ),
+            (
+                "AutoCacheCleanupDays",
+                settings.mobile_ephemeral_cleanup_days.to_string(),
+            ),
+        ];
+        keys.extend(mode.map(|(key, value)| (format!("MobileEphemeralMode{key}"), value)));
+    }
+    keys
 }

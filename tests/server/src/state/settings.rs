@@ -150,6 +150,12 @@ pub struct Settings {
     /// `MobileEphemeralModeSettings.Enable` of the newest servers: revoked
     /// devices get a signed message to delete what they have.
     pub mobile_ephemeral_mode: bool,
+    /// `MobileEphemeralModeSettings.DisconnectionTimeoutSeconds`.
+    pub mobile_ephemeral_disconnection_seconds: u64,
+    /// `MobileEphemeralModeSettings.OfflinePersistenceTimerHours`.
+    pub mobile_ephemeral_offline_hours: u64,
+    /// `MobileEphemeralModeSettings.AutoCacheCleanupDays`.
+    pub mobile_ephemeral_cleanup_days: u64,
     /// `SiteName`.
     pub site_name: String,
     /// `SiteURL`; empty stands for the URL the server listens on.
@@ -222,6 +228,9 @@ impl Default for Settings {
             push_notifications: false,
             push_notification_server: String::new(),
             mobile_ephemeral_mode: false,
+            mobile_ephemeral_disconnection_seconds: 60,
+            mobile_ephemeral_offline_hours: 24,
+            mobile_ephemeral_cleanup_days: 7,
             site_name: "Mattermost".into(),
             site_url: String::new(),
             websocket_url: String::new(),

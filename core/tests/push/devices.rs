@@ -1,0 +1,104 @@
+//! The id under which pushes reach this device, and what goes with it.
+
+use crate::common::{self, eventually};
+use crate::support::{DEVICE_ID, own_session, phone, server, sign_in};
+use std::time::{Duration, Instant};
+use steadfast::{NetworkPath, Notifications};
+use steadfast_testserver::{Database, Server};
+
+fn device_id(server: &Server) -> String {
+    let sessions = server.control().sessions("alice");
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    sessions[0].device_id.clone()
+}
+
+fn property(server: &Server, name: &str) -> String {
+    let mut value = String::new();
+    server
+        .control()
+        .edit_session(&own_session(server), |session| {
+            value = session.props.get(name).cloned().unwrap_or_default();
+        });
+    value
+}
+
+/// Q12.
+#[tokio::test]
+async fn an_id_that_changed_while_the_server_was_away_is_there_within_ten_seconds() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, _) = phone(folder.path(), &server).await;
+    assert_eq!(device_id(&server), DEVICE_ID);
+
+    server.control().database(Database::Stopped);
+    let from = server.control().request_count();
+    let rotated = "apple_rn-v2:fedcba9876543210";
+    core.set_device_id(Some(rotated.to_owned())).await.unwrap();
+    server
+        .control()
+        .wait_from(from, |request| {
+            request.path.ends_with("/users/sessions/device") && request.status.is_some()
+        })
+        .await;
+    assert_eq!(device_id(&server), DEVICE_ID, "it could not be stored");
+
+    server.control().database(Database::Healthy);
+    let online = Instant::now();
+    core.network_changed(NetworkPath::Up).unwrap();
+    eventually(|| device_id(&server) == rotated).await;
+    assert!(online.elapsed() < Duration::from_secs(10));
+    core.close().await;
+}
+
+/// What was owed when the process was killed is paid by the next one.
+#[tokio::test]
+async fn an_id_that_could_not_be_attached_survives_the_process() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, _) = phone(folder.path(), &server).await;
+    server.control().database(Database::Stopped);
+    let rotated = "apple_rn-v2:fedcba9876543210";
+    core.set_device_id(Some(rotated.to_owned())).await.unwrap();
+    core.close().await;
+    server.control().database(Database::Healthy);
+    let core = common::open(folder.path(), &server);
+    eventually(|| device_id(&server) == rotated).await;
+    core.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_knows_them_is_told_of_the_apps_version_and_of_silenced_notifications() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, _) = phone(folder.path(), &server).await;
+    eventually(|| property(&server, "mobile_version") == "2.43.0").await;
+    assert_eq!(property(&server, "device_notification_disabled"), "");
+    core.set_notifications(Notifications::Forbidden)
+        .await
+        .unwrap();
+    eventually(|| property(&server, "device_notification_disabled") == "true").await;
+    core.set_notifications(Notifications::Allowed)
+        .await
+        .unwrap();
+    eventually(|| property(&server, "device_notification_disabled") == "false").await;
+    core.close().await;
+}
+
+/// The server ends the other sessions of the user that have the same device id: the one that the new sign-in replaced, never
+/// the new one. Hazards D22.
+#[tokio::test]
+async fn signing_in_again_on_the_same_device_keeps_the_new_session() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, account) = phone(folder.path(), &server).await;
+    let first = own_session(&server);
+    let again = sign_in(&core, &server).await;
+    assert_eq!(again, account);
+    eventually(|| server.control().sessions("alice").len() == 1).await;
+    eventually(|| property(&server, "mobile_version") == "2.43.0").await;
+    assert_ne!(own_session(&server), first);
+    let standing = core.verify(account, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(standing, steadfast::Standing::Active);
+    assert_eq!(device_id(&server), DEVICE_ID);
+    core.close().await;
+}
