@@ -79,7 +79,7 @@ async fn an_old_order_and_its_replays_leave_the_session_after_it_alone() {
     // The order was taken once. Were it taken again, it would cover; now it is no more than a hint.
     server
         .control()
-        .delete_session(&crate::support::own_session(&server));
+        .revoke_session(&crate::support::own_session(&server));
     deliver(&core, &push).await;
     let ended = until(&core, account, |snapshot| {
         snapshot.standing == Standing::Ended

@@ -6,10 +6,10 @@ use std::path::Path;
 use steadfast::{AccountId, HostState, PushPayload, PushReceived, Steadfast};
 use steadfast_testserver::Server;
 
-pub const DEVICE_ID: &str = "apple_rn-v2:0123456789abcdef";
+pub(crate) const DEVICE_ID: &str = "apple_rn-v2:0123456789abcdef";
 
 /// A server that sends pushes.
-pub async fn server() -> Server {
+pub(crate) async fn server() -> Server {
     let server = common::server().await;
     server.control().settings(|settings| {
         settings.push_notifications = true;
@@ -19,7 +19,7 @@ pub async fn server() -> Server {
 }
 
 /// Alice on a phone that has a push id; the core knows what the server says of itself.
-pub async fn phone(folder: &Path, server: &Server) -> (Steadfast, AccountId) {
+pub(crate) async fn phone(folder: &Path, server: &Server) -> (Steadfast, AccountId) {
     let core = common::open(folder, server);
     core.set_device_id(Some(DEVICE_ID.to_owned()))
         .await
@@ -28,7 +28,7 @@ pub async fn phone(folder: &Path, server: &Server) -> (Steadfast, AccountId) {
     (core, account)
 }
 
-pub async fn sign_in(core: &Steadfast, server: &Server) -> AccountId {
+pub(crate) async fn sign_in(core: &Steadfast, server: &Server) -> AccountId {
     let account = common::sign_in(core, server, "alice").await;
     common::until_live(core, account).await;
     common::until(core, account, |snapshot| {
@@ -43,14 +43,14 @@ pub async fn sign_in(core: &Steadfast, server: &Server) -> AccountId {
 }
 
 /// The only session of Alice's, by its id.
-pub fn own_session(server: &Server) -> String {
+pub(crate) fn own_session(server: &Server) -> String {
     let sessions = server.control().sessions("alice");
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     sessions[0].id.clone()
 }
 
 /// The wipe order that the server sends for a session that it revokes, as the phone gets it.
-pub async fn revoke_and_order(server: &Server) -> Value {
+pub(crate) async fn revoke_and_order(server: &Server) -> Value {
     server.control().revoke_session(&own_session(server));
     let push = server
         .control()
@@ -60,29 +60,29 @@ pub async fn revoke_and_order(server: &Server) -> Value {
 }
 
 /// What the push service hands to the phone: the device's own address stays behind.
-pub fn as_delivered(mut body: Value) -> Value {
+pub(crate) fn as_delivered(mut body: Value) -> Value {
     body.as_object_mut().unwrap().remove("device_id");
     body.as_object_mut().unwrap().remove("platform");
     body
 }
 
-pub async fn deliver(core: &Steadfast, push: &Value) -> PushReceived {
+pub(crate) async fn deliver(core: &Steadfast, push: &Value) -> PushReceived {
     let payload = PushPayload::from_json(&push.to_string()).unwrap();
     core.push_received(payload).await.unwrap()
 }
 
 /// An expiry notice as the server's job sends it.
-pub fn expiry_notice(server_id: &str) -> Value {
+pub(crate) fn expiry_notice(server_id: &str) -> Value {
     json!({"ack_id": "abcdefghijklmnopqrstuvwxyz", "server_id": server_id, "type": "session", "version": "v2",
         "message": "Session Expired: Please log in to continue receiving notifications.", "signature": ""})
 }
 
-pub async fn suspend(core: &Steadfast) {
+pub(crate) async fn suspend(core: &Steadfast) {
     core.host_state(HostState::Suspended).await.unwrap();
 }
 
 /// Files below this folder that the process holds open.
-pub fn open_files(folder: &Path) -> usize {
+pub(crate) fn open_files(folder: &Path) -> usize {
     let folder = folder.join("vault");
     std::fs::read_dir("/proc/self/fd")
         .unwrap()
@@ -92,7 +92,7 @@ pub fn open_files(folder: &Path) -> usize {
 }
 
 /// Upgrades to a socket that the server was asked for so far.
-pub fn upgrades(server: &Server) -> usize {
+pub(crate) fn upgrades(server: &Server) -> usize {
     let requests = server.control().requests();
     requests
         .iter()
@@ -101,7 +101,7 @@ pub fn upgrades(server: &Server) -> usize {
 }
 
 /// Questions about Alice's session so far.
-pub fn questions(server: &Server) -> usize {
+pub(crate) fn questions(server: &Server) -> usize {
     let requests = server.control().requests();
     requests
         .iter()
