@@ -135,6 +135,11 @@ impl Engine {
                 argument: "restore_window",
             });
         }
+        if config.host_state == HostState::Checking {
+            return Err(Error::InvalidArgument {
+                argument: "host_state",
+            });
+        }
         let callback =
             CallbackAddress::parse(&config.sso_callback).ok_or(Error::InvalidArgument {
                 argument: "sso_callback",
@@ -165,7 +170,7 @@ impl Engine {
         let lists = commits::read_lists(&mut vault).map_err(problems::vault)?;
         let hints = match config.host_state {
             HostState::Suspended => Vec::new(),
-            HostState::Focused | HostState::Running => vault.take_hints(),
+            HostState::Focused | HostState::Running | HostState::Checking => vault.take_hints(),
         };
         if config.host_state == HostState::Suspended {
             // An app that was started in the background may be frozen at any moment.
