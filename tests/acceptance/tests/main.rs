@@ -10,6 +10,7 @@
 mod airplane;
 mod captive;
 mod idle;
+mod in_between;
 mod key_store;
 mod mfa;
 mod mm_t297;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ("mm_t940", mm_t940::CASES),
         ("mm_t941", mm_t941::CASES),
         ("captive", captive::CASES),
+        ("in_between", in_between::CASES),
         ("key_store", key_store::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),

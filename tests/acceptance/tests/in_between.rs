@@ -1,0 +1,175 @@
+//! Boxes in between that keep the connection and spoil what comes over it: slow, stale, altered, swollen, silent.
+
+use std::time::Duration;
+
+use steadfast::{Link, Method, Request, Standing};
+use steadfast_acceptance::{Device, Options, Shown, World, cases};
+use steadfast_faults::{Answer, Match, Side};
+use steadfast_lab::device::message::Kind;
+use steadfast_testserver::Database;
+
+cases![
+    an_answer_that_drips_ends_at_the_deadline_and_harms_nobody,
+    a_body_that_would_unpack_to_a_gigabyte_is_left_packed,
+    a_cached_401_is_no_evidence,
+    a_revocation_behind_replaced_bodies_covers_and_is_found_when_the_box_is_gone,
+    a_revocation_behind_rewritten_request_ids_covers_and_is_found_when_the_box_is_gone,
+    an_upgrade_that_is_let_through_and_then_silent_is_no_link,
+];
+
+const ME: &str = "/api/v4/users/me";
+
+async fn connected(world: &World) -> Device {
+    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device
+}
+
+/// The box is gone, and nothing of it stays behind.
+async fn well_again(device: &Device) {
+    device.network.clear().reset();
+    device.verify().await;
+    device.until_shows(Shown::Content).await;
+    device
+        .until("a live link", |snapshot| snapshot.link == Link::Live)
+        .await;
+    assert!(!device.shown().contains(&Shown::EXPIRED));
+    assert!(device.told().is_empty(), "{:?}", device.told());
+}
+
+/// Hazard A14.
+async fn an_answer_that_drips_ends_at_the_deadline_and_harms_nobody(world: &World) {
+    let device = connected(world).await;
+    // Bytes come all the time, so only the deadline for the whole, which is 30 s, can end it.
+    device
+        .network
+        .trickle(Side::Server, (1, Duration::from_millis(200)));
+    let request = Request::new(Method::Get, ME);
+    let error = world.expect_error(device.request(request).await);
+    assert!(error.is_retryable(), "{error}");
+    let standing = device
+        .core()
+        .verify(device.account(), Duration::from_secs(2))
+        .await;
+    assert_ne!(standing, Ok(Standing::Ended));
+    well_again(&device).await;
+}
+
+/// Hazard A16.
+async fn a_body_that_would_unpack_to_a_gigabyte_is_left_packed(world: &World) {
+    let device = connected(world).await;
+    device.network.answer(Answer::gzip_bomb(200));
+    // An app's request gets it as it came.
+    let response = device.request(Request::new(Method::Get, ME)).await;
+    let response = response.expect("an answer");
+    assert_eq!(response.body.len(), 1_040_480);
+    assert_eq!(response.body[..2], [0x1f, 0x8b]);
+    // The core itself does not even read that much, and learns nothing from it.
+    for status in [200, 401] {
+        device
+            .network
+            .clear_answers()
+            .answer(Answer::gzip_bomb(status).mattermost_headers());
+        let standing = device
+            .core()
+            .verify(device.account(), Duration::from_secs(10))
+            .await;
+        assert_ne!(standing, Ok(Standing::Ended));
+    }
+    well_again(&device).await;
+}
+
+/// Hazard A33.
+async fn a_cached_401_is_no_evidence(world: &World) {
+    let device = connected(world).await;
+    // The server's own false 401 while its database is away, kept by a cache that knows no queries.
+    device.network.replay(Match::path(ME));
+    world.control().database(Database::Stopped);
+    world.control().clear_token_cache();
+    let response = device.request(Request::new(Method::Get, ME)).await;
+    if let Ok(response) = response {
+        assert_eq!(response.status, 401);
+    }
+    world.control().database(Database::Healthy);
+    for _ in 0..3 {
+        let standing = device
+            .core()
+            .verify(device.account(), Duration::from_secs(5))
+            .await;
+        assert_ne!(standing, Ok(Standing::Ended));
+    }
+    let replayed = device.network.requests();
+    let asked = replayed.iter().filter(|request| request.path == ME);
+    assert!(asked.count() >= 3, "{replayed:#?}");
+    well_again(&device).await;
+}
+
+/// Revoked behind a box that spoils the evidence.
+async fn revoked(world: &World, device: &Device) {
+    let session = world.control().sessions(world.alice.name)[0].id.clone();
+    assert!(world.control().revoke_session(&session));
+    let asked = device
+        .core()
+        .verify(device.account(), Duration::from_secs(5))
+        .await;
+    asked.expect("asked");
+}
+
+/// Hazard D25.
+async fn a_revocation_behind_replaced_bodies_covers_and_is_found_when_the_box_is_gone(
+    world: &World,
+) {
+    let device = connected(world).await;
+    device
+        .network
+        .replace_bodies(401, ("text/html", "<h1>Sorry</h1>"));
+    revoked(world, &device).await;
+    // What a box says is no proof, however often it says so.
+    device.until_shows(Shown::Cover).await;
+    device.network.clear().reset();
+    device.until_expired().await;
+    assert_eq!(device.until_told(1).await.len(), 1);
+}
+
+/// Hazard D25.
+async fn a_revocation_behind_rewritten_request_ids_covers_and_is_found_when_the_box_is_gone(
+    world: &World,
+) {
+    let device = connected(world).await;
+    device.network.rewrite_request_ids(true);
+    assert_eq!(device.verify().await, Standing::Active);
+    revoked(world, &device).await;
+    // No proof, but doubt enough to show nothing.
+    device.until_shows(Shown::Cover).await;
+    device.network.clear().reset();
+    device.until_expired().await;
+    assert_eq!(device.until_told(1).await.len(), 1);
+}
+
+/// Hazard A20.
+async fn an_upgrade_that_is_let_through_and_then_silent_is_no_link(world: &World) {
+    let device = connected(world).await;
+    let before = device
+        .until_links("live", |links| links.last() == Some(&Link::Live))
+        .await;
+    let seen = before.len();
+    device.network.mute_upgraded(true).reset();
+    // A socket that has said nothing within its time is given up for the next.
+    let links = device
+        .until_links("a socket given up", |links| {
+            let after = &links[seen..];
+            let connecting = after.iter().position(|link| *link == Link::Connecting);
+            connecting.is_some_and(|at| {
+                after[at..]
+                    .iter()
+                    .any(|link| matches!(link, Link::Waiting { .. }))
+            })
+        })
+        .await;
+    assert!(!links[seen..].contains(&Link::Live), "{links:?}");
+    // The session needs no socket.
+    assert_eq!(device.verify().await, Standing::Active);
+    assert_eq!(device.shows(), Shown::Content);
+    well_again(&device).await;
+}
