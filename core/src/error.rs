@@ -149,6 +149,18 @@ pub enum Error {
     /// A proxy in front of the server wants a secret of its own.
     #[error("a proxy in front of the server wants a secret of its own")]
     PreAuthenticationNeeded,
+    /// A proxy in front of the server does not take the secret of the profile.
+    #[error("a proxy in front of the server does not take the secret")]
+    PreAuthenticationRefused,
+    /// The server wants a client certificate, or another one than the profile names.
+    #[error("the server wants a client certificate")]
+    ClientCertificateNeeded,
+    /// The network's own proxy wants a user name and a password, or other ones.
+    #[error("the proxy wants a user name and a password")]
+    ProxyCredentialsNeeded,
+    /// There is a server at this address, but it has no TLS. It is not used unless the app allows that.
+    #[error("the server can be used without TLS only")]
+    OnlyClearText,
     /// The server is older than the oldest version that the core speaks with.
     #[error("the server is too old")]
     ServerTooOld,
@@ -242,6 +254,10 @@ impl Error {
             Self::Timeout => "timeout",
             Self::Moved { .. } => "moved",
             Self::PreAuthenticationNeeded => "pre_authentication_needed",
+            Self::PreAuthenticationRefused => "pre_authentication_refused",
+            Self::ClientCertificateNeeded => "client_certificate_needed",
+            Self::ProxyCredentialsNeeded => "proxy_credentials_needed",
+            Self::OnlyClearText => "only_clear_text",
             Self::InsecureConnection { .. } => "insecure_connection",
             Self::Intercepted => "intercepted",
             Self::NotMattermost => "not_mattermost",
@@ -291,6 +307,10 @@ impl Error {
             | Self::NotMattermost
             | Self::Moved { .. }
             | Self::PreAuthenticationNeeded
+            | Self::PreAuthenticationRefused
+            | Self::ClientCertificateNeeded
+            | Self::ProxyCredentialsNeeded
+            | Self::OnlyClearText
             | Self::ServerTooOld
             | Self::DataKeyLost
             | Self::File { .. }

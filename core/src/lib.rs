@@ -87,7 +87,10 @@ pub use legacy::{
     PreviousInstallation,
 };
 pub use secret::{Key, SecretText};
-pub use server::{ClearText, NetworkProfile, Roots, SsoMethod};
+pub use server::{
+    ClearText, ClientCertificate, ClientCertificates, DeviceNetwork, HttpProxy, NetworkProfile,
+    Pin, Pins, Proxy, ProxyCredentials, Roots, SignatureKind, SsoMethod,
+};
 pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};
 pub use webview::{WebCookie, WebCookies, WebView};
 

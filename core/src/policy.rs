@@ -258,3 +258,9 @@ pub const WEB_COOKIE_LIFETIME: Duration = minutes(30 * 24 * 60);
 pub const READER_TRIES: usize = 5;
 /// Bytes of the file in which other processes leave hints: some two hundred of them, and no more of the disk.
 pub const HINT_FILE_LIMIT: u64 = 2 * 1024;
+/// Bytes of a proxy's answer to CONNECT. It has no body that anybody reads.
+pub const PROXY_ANSWER_LIMIT: usize = 8 * 1024;
+/// Pins that a profile needs: a single one locks everybody out when the server's key is lost.
+pub const PINS_AT_LEAST: usize = 2;
+/// Deadline of the look whether a server speaks without TLS: it only words an error that is known already.
+pub const CLEAR_TEXT_LOOK: Duration = seconds(5);

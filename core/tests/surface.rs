@@ -125,13 +125,15 @@ async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network()
     let (messages, seen) = posted(start, 2).await;
     assert_eq!(messages, ["one", "two"]);
 
-    core.network_changed(steadfast::NetworkPath::Down).unwrap();
+    core.network_changed(steadfast::NetworkPath::Down, None)
+        .unwrap();
     until(&core, account, |snapshot| {
         snapshot.link == steadfast::Link::Offline
     })
     .await;
     server.control().post("sysadmin", "three");
-    core.network_changed(steadfast::NetworkPath::Up).unwrap();
+    core.network_changed(steadfast::NetworkPath::Up, None)
+        .unwrap();
     let (messages, _) = posted(seen, 1).await;
     assert_eq!(messages, ["three"]);
     core.close().await;

@@ -2,7 +2,7 @@
 
 use crate::device::Device;
 use crate::policy;
-use crate::server::{ClearText, NetworkProfile};
+use crate::server::{ClearText, DeviceNetwork};
 use crate::session::HostState;
 use crate::webview::WebView;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ pub struct Config {
     pub folder: PathBuf,
     /// What this device is; it decides the user agent, and so the label in the list of sessions.
     pub device: Device,
-    /// Trusted authorities, resolver.
-    pub network: NetworkProfile,
+    /// What the network of the whole device is like: trusted authorities, resolver, client certificates.
+    pub network: DeviceNetwork,
     /// Whether servers without TLS may be used. Refused unless the app says otherwise.
     pub clear_text: ClearText,
     /// Where the app is when it opens the core. An app that the system started in the background says `Suspended`.
@@ -47,7 +47,7 @@ impl Config {
         Self {
             folder: folder.into(),
             device,
-            network: NetworkProfile::default(),
+            network: DeviceNetwork::default(),
             clear_text: ClearText::Refused,
             host_state: HostState::Focused,
             restore_window: policy::RESTORE_WINDOW,

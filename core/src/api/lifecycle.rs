@@ -3,6 +3,7 @@
 use crate::api::{Standing, Steadfast};
 use crate::device::DeviceId;
 use crate::error::Error;
+use crate::server::HttpProxy;
 use crate::session::{AccountId, HostState, NetworkPath};
 use std::time::Duration;
 
@@ -47,12 +48,19 @@ impl Steadfast {
             .await
     }
 
-    /// The network changed, or came or went. Call it for a change between networks as well, with `Up`.
+    /// The network changed, or came or went. Call it for a change between networks as well, with `Up`. With it comes the proxy
+    /// that the system has for this network, as the platform resolved it; `None` for none. It is used by every profile that
+    /// says [`Proxy::System`](crate::Proxy::System); a proxy of a kind other than HTTP is none.
     ///
     /// # Errors
+    /// [`Error::InvalidArgument`] for a proxy that cannot be one: then no proxy is used, so that accounts stay reachable;
     /// [`Error::Closed`].
-    pub fn network_changed(&self, path: NetworkPath) -> Result<(), Error> {
-        self.engine().network_changed(path)
+    pub fn network_changed(
+        &self,
+        path: NetworkPath,
+        proxy: Option<HttpProxy>,
+    ) -> Result<(), Error> {
+        self.engine().network_changed(path, proxy)
     }
 
     /// Asks the server now whether the session is valid, and waits for the verdict, at most until the deadline. Returns the

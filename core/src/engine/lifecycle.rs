@@ -2,11 +2,12 @@
 
 use crate::api::Notifications;
 use crate::device::DeviceId;
-use crate::engine::Engine;
 use crate::engine::events::EventBatch;
 use crate::engine::worker::Message;
+use crate::engine::{Engine, lock, problems};
 use crate::error::Error;
 use crate::policy;
+use crate::server::HttpProxy;
 use crate::session::{AccountId, Event, Hint, HostState, NetworkPath, UnixMillis};
 use crate::vault::{AccountRecord, Outcome, Setting, Vault, VaultError};
 use std::sync::Arc;
@@ -74,18 +75,33 @@ impl Engine {
         }
     }
 
-    pub(crate) fn network_changed(&self, path: NetworkPath) -> Result<(), Error> {
+    pub(crate) fn network_changed(
+        &self,
+        path: NetworkPath,
+        proxy: Option<HttpProxy>,
+    ) -> Result<(), Error> {
         if self.is_closed() {
             return Err(Error::Closed);
         }
+        let (changed, refused) = match self.dialler.set_system_proxy(proxy) {
+            Ok(changed) => (changed, None),
+            Err(error) => (
+                self.dialler.set_system_proxy(None).unwrap_or(true),
+                Some(problems::profile(error)),
+            ),
+        };
+        *lock(&self.path) = path;
         for account in self.every_account() {
+            if changed {
+                account.rest.drop_connections();
+            }
             account.event(Event::NetworkChanged(path));
         }
         if path != NetworkPath::Down {
             self.outbox.kick();
             self.legacy.kick();
         }
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     pub(crate) async fn verify(&self, id: AccountId, deadline: Duration) -> Result<(), Error> {

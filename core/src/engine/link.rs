@@ -100,10 +100,9 @@ impl Sockets {
                     return;
                 }
             };
-            let address = account.rest.address();
             let connected = Socket::connect(
-                &engine.dialler,
-                address,
+                &account.rest.dialler(),
+                account.rest.address(),
                 &engine.user_agent,
                 &token,
                 resume.as_ref(),

@@ -50,7 +50,8 @@ use crate::keystore::KeyStore;
 use crate::policy;
 use crate::server::{AddressError, CallbackAddress, Dialler, Rest, ServerAddress};
 use crate::session::{
-    AccountId, BootId, Epoch, Event, HostState, Now, Settings, State, StoredParts, View, step,
+    AccountId, BootId, Epoch, Event, HostState, NetworkPath, Now, Settings, State, StoredParts,
+    View, step,
 };
 use crate::vault::{AccountRecord, Opened, Vault, VaultError};
 use crate::webview::WebView;
@@ -106,6 +107,8 @@ pub(crate) struct Engine {
     runtime: Mutex<Option<Runtime>>,
     accounts: Mutex<BTreeMap<AccountId, Arc<Account>>>,
     host: watch::Sender<HostState>,
+    /// What the platform last said of the network.
+    path: Mutex<NetworkPath>,
     outbox: Outbox,
     legacy: Legacy,
     web_views: WebViews,
@@ -212,6 +215,7 @@ impl Engine {
             runtime: Mutex::new(Some(runtime)),
             accounts: Mutex::new(BTreeMap::new()),
             host: watch::Sender::new(config.host_state),
+            path: Mutex::new(NetworkPath::Up),
             outbox: Outbox::default(),
             legacy: Legacy::default(),
             web_views: WebViews::default(),

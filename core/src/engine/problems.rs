@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::policy;
 use crate::server::{
-    AddressError, Answer, Outcome, ProbeError, Refusal, Reply, TlsProfileError, TlsReason,
-    TransportError, TransportErrorKind,
+    AddressError, Answer, Outcome, ProbeError, ProfileError, Refusal, Reply, TlsProfileError,
+    TlsReason, TransportError, TransportErrorKind,
 };
 use crate::vault::VaultError;
 use std::time::Duration;
@@ -32,6 +32,18 @@ pub(crate) fn tls_profile(_: TlsProfileError) -> Error {
     }
 }
 
+pub(crate) fn profile(error: ProfileError) -> Error {
+    Error::InvalidArgument {
+        argument: match error {
+            ProfileError::Proxy => "proxy",
+            ProfileError::PreAuth => "pre_auth",
+            ProfileError::ClientCertificate => "client_certificate",
+            ProfileError::Pins => "pins",
+            ProfileError::Unsupported => "profile",
+        },
+    }
+}
+
 fn tls(reason: TlsReason) -> Error {
     Error::InsecureConnection {
         reason: match reason {
@@ -41,6 +53,10 @@ fn tls(reason: TlsReason) -> Error {
             TlsReason::NotValidYet => "not valid yet",
             TlsReason::Revoked => "revoked",
             TlsReason::BadCertificate => "bad certificate",
+            TlsReason::NotPinned => "not the pinned key",
+            TlsReason::ClientCertificateNeeded | TlsReason::ClientCertificateRefused => {
+                return Error::ClientCertificateNeeded;
+            }
             TlsReason::Incompatible => "no common version",
             TlsReason::RefusedByServer => "refused by the server",
             TlsReason::NotTls => "not TLS",
@@ -57,6 +73,8 @@ pub(crate) fn transport(error: TransportError) -> Error {
         TransportErrorKind::Dns => Error::UnknownHost,
         TransportErrorKind::Timeout => Error::Timeout,
         TransportErrorKind::Tls(reason) => tls(reason),
+        TransportErrorKind::ProxyCredentials => Error::ProxyCredentialsNeeded,
+        TransportErrorKind::ProxyRefused => Error::Intercepted,
         TransportErrorKind::TooLarge => Error::TooLarge {
             limit: policy::REQUEST_BODY_LIMIT,
         },
@@ -80,6 +98,10 @@ pub(crate) fn probe(error: ProbeError) -> Error {
         },
         ProbeError::Portal => Error::Intercepted,
         ProbeError::PreAuthenticationNeeded => Error::PreAuthenticationNeeded,
+        ProbeError::PreAuthenticationRefused => Error::PreAuthenticationRefused,
+        ProbeError::ClientCertificateNeeded => Error::ClientCertificateNeeded,
+        ProbeError::OnlyClearText => Error::OnlyClearText,
+        ProbeError::ProxyCredentials => Error::ProxyCredentialsNeeded,
         ProbeError::Unavailable {
             status: 429,
             retry_after,

@@ -343,7 +343,9 @@ pub(crate) fn unknown_why(kind: TransportErrorKind) -> UnknownWhy {
     match kind {
         TransportErrorKind::Offline => UnknownWhy::Offline,
         TransportErrorKind::Tls(_) => UnknownWhy::Tls,
-        TransportErrorKind::TooLarge => UnknownWhy::Portal,
+        TransportErrorKind::TooLarge
+        | TransportErrorKind::ProxyCredentials
+        | TransportErrorKind::ProxyRefused => UnknownWhy::Portal,
         TransportErrorKind::Dns
         | TransportErrorKind::Refused
         | TransportErrorKind::Reset

@@ -180,6 +180,19 @@ impl ServerAddress {
         }
     }
 
+    /// The address below which the server says that its realtime socket is (`WebsocketURL` of its client configuration).
+    /// `None` for one that cannot be used: of another scheme than `wss`, or `ws` where the server itself does without TLS;
+    /// with a user, a query or a fragment.
+    pub fn socket_at(&self, websocket_url: &str) -> Option<Self> {
+        let (scheme, rest) = websocket_url.trim().split_once("://")?;
+        let (scheme, clear_text) = match scheme.to_ascii_lowercase().as_str() {
+            "wss" => ("https", ClearText::Refused),
+            "ws" if !self.is_tls() => ("http", ClearText::AllowedByApp),
+            _ => return None,
+        };
+        Self::parse(&format!("{scheme}://{rest}"), clear_text).ok()
+    }
+
     /// The URL of the realtime socket (`ws` or `wss`), without a query.
     pub fn websocket(&self) -> String {
         let rest = self

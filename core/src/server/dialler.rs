@@ -1,49 +1,60 @@
-//! The way to a server: resolver, TCP and TLS, set up once for REST and the socket alike.
+//! The way to a server: resolver, proxy, TCP and TLS, set up once for REST and the socket alike.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http::HeaderValue;
 use rustls::ClientConfig;
+use rustls::client::WebPkiServerVerifier;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::address::ServerAddress;
+use super::certificates::{ClientCertificates, Named};
+use super::profile::{HttpProxy, NetworkProfile, Pins, ProfileError, Proxy};
+use super::proxy;
 use super::resolver::{self, ForHttp, Resolve, SystemResolver};
 use super::tls::{self, Roots, TlsProfileError};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify, io_kind};
 use crate::policy;
 
-/// How the network of one account is used. The next settings of this kind (proxy, client certificate, pins) belong here.
+/// What the network of the whole device is like. How one account uses it says its [`NetworkProfile`].
 #[derive(Clone)]
-pub struct NetworkProfile {
+pub struct DeviceNetwork {
     /// Trusted authorities.
     pub roots: Roots,
     /// Further authorities in PEM, each text with one certificate or more: a company's own, if the app opts in.
     pub extra_authorities: Vec<String>,
     /// Who resolves names.
     pub resolver: Arc<dyn Resolve>,
+    /// Who knows the client certificates that profiles name; `None` if the app has none.
+    pub certificates: Option<Arc<dyn ClientCertificates>>,
 }
 
-impl Default for NetworkProfile {
+impl Default for DeviceNetwork {
     fn default() -> Self {
         Self {
             roots: Roots::default(),
             extra_authorities: Vec::new(),
             resolver: Arc::new(SystemResolver::default()),
+            certificates: None,
         }
     }
 }
 
-impl std::fmt::Debug for NetworkProfile {
+impl std::fmt::Debug for DeviceNetwork {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("NetworkProfile")
+            .debug_struct("DeviceNetwork")
             .field("extra_authorities", &self.extra_authorities.len())
+            .field("certificates", &self.certificates.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -53,11 +64,59 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// Makes connections as a [`NetworkProfile`] says. Cheap to clone; clones share the TLS configuration.
+/// What of a profile TLS depends on. Those who have it in common share one configuration, and its sessions.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct TlsKey {
+    certificate: Option<String>,
+    pins: Option<Pins>,
+}
+
+/// What every account's connections have in common.
+struct Device {
+    verifier: Arc<WebPkiServerVerifier>,
+    resolver: Arc<dyn Resolve>,
+    certificates: Option<Arc<dyn ClientCertificates>>,
+    /// The proxy that the platform says is the system's.
+    system_proxy: ArcSwapOption<HttpProxy>,
+    configurations: Mutex<HashMap<TlsKey, Weak<ClientConfig>>>,
+}
+
+impl Device {
+    /// The configuration for this key: the one in use, if one is.
+    fn tls(&self, key: TlsKey) -> Result<Arc<ClientConfig>, ProfileError> {
+        let mut known = self
+            .configurations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = known.get(&key).and_then(Weak::upgrade) {
+            return Ok(config);
+        }
+        let named = match &key.certificate {
+            None => None,
+            Some(name) => Some(Named {
+                platform: self
+                    .certificates
+                    .clone()
+                    .ok_or(ProfileError::ClientCertificate)?,
+                name: name.as_str().into(),
+            }),
+        };
+        let config = tls::client_config(&self.verifier, named, key.pins.clone())
+            .map_err(|_| ProfileError::Unsupported)?;
+        let config = Arc::new(config);
+        known.retain(|_, config| config.strong_count() > 0);
+        known.insert(key, Arc::downgrade(&config));
+        Ok(config)
+    }
+}
+
+/// Makes connections as the device and a profile say. Cheap to clone; clones share the TLS configuration.
 #[derive(Clone)]
 pub struct Dialler {
+    device: Arc<Device>,
+    profile: Arc<NetworkProfile>,
+    pre_auth: Option<HeaderValue>,
     tls: Arc<ClientConfig>,
-    resolver: Arc<dyn Resolve>,
 }
 
 impl std::fmt::Debug for Dialler {
@@ -67,15 +126,71 @@ impl std::fmt::Debug for Dialler {
 }
 
 impl Dialler {
-    /// Sets TLS up. Touches no network.
-    pub fn new(profile: &NetworkProfile) -> Result<Self, TlsProfileError> {
+    /// Sets TLS up, with the default profile. Touches no network.
+    pub fn new(network: &DeviceNetwork) -> Result<Self, TlsProfileError> {
+        let device = Arc::new(Device {
+            verifier: tls::verifier(&network.roots, &network.extra_authorities)?,
+            resolver: Arc::clone(&network.resolver),
+            certificates: network.certificates.clone(),
+            system_proxy: ArcSwapOption::empty(),
+            configurations: Mutex::default(),
+        });
+        let key = TlsKey {
+            certificate: None,
+            pins: None,
+        };
+        let tls = device.tls(key).map_err(|_| TlsProfileError::Unsupported)?;
         Ok(Self {
-            tls: Arc::new(tls::client_config(
-                &profile.roots,
-                &profile.extra_authorities,
-            )?),
-            resolver: Arc::clone(&profile.resolver),
+            device,
+            profile: Arc::default(),
+            pre_auth: None,
+            tls,
         })
+    }
+
+    /// One for the same device and another profile. Touches neither network nor platform.
+    pub fn with_profile(&self, profile: &NetworkProfile) -> Result<Self, ProfileError> {
+        profile.check()?;
+        let tls = self.device.tls(TlsKey {
+            certificate: profile.client_certificate.clone(),
+            pins: profile.pins.clone(),
+        })?;
+        Ok(Self {
+            device: self.device.clone(),
+            pre_auth: profile.pre_auth_header()?,
+            profile: Arc::new(profile.clone()),
+            tls,
+        })
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &NetworkProfile {
+        &self.profile
+    }
+
+    /// Takes note of the system's proxy, for every profile that asks for it. Whether it is another one than before; then
+    /// connections that are open still go the old way.
+    pub fn set_system_proxy(&self, proxy: Option<HttpProxy>) -> Result<bool, ProfileError> {
+        if let Some(proxy) = &proxy {
+            proxy.check()?;
+        }
+        let proxy = proxy.map(Arc::new);
+        let before = self.device.system_proxy.swap(proxy.clone());
+        Ok(before != proxy)
+    }
+
+    /// The proxy to be used now.
+    fn proxy(&self) -> Option<Arc<HttpProxy>> {
+        match &self.profile.proxy {
+            Proxy::System => self.device.system_proxy.load_full(),
+            Proxy::Direct => None,
+            Proxy::Http(proxy) => Some(Arc::new(proxy.clone())),
+        }
+    }
+
+    /// The header that a gateway before the server wants.
+    pub(super) fn pre_auth(&self) -> Option<&HeaderValue> {
+        self.pre_auth.as_ref()
     }
 
     /// Connects to the server within [`policy::CONNECT_TIMEOUT`], TLS included.
@@ -93,14 +208,16 @@ impl Dialler {
         &self,
         address: &ServerAddress,
     ) -> Result<Box<dyn Transport>, TransportErrorKind> {
-        let addresses = resolver::ask(&*self.resolver, address.host(), address.port())
-            .await
-            .map_err(|_| TransportErrorKind::Dns)?;
-        let tcp = connect_first(interleave(addresses))
-            .await
-            .map_err(|error| io_kind(&error).unwrap_or(TransportErrorKind::Other))?;
-        // A small frame that waits for an acknowledgement would delay every ping.
-        let _ = tcp.set_nodelay(true);
+        let tcp = match self.proxy() {
+            None => self.reach(address.host(), address.port()).await?,
+            Some(way) => {
+                let mut tcp = self.reach(way.bare_host(), way.port).await?;
+                proxy::connect(&mut tcp, &way, address.host(), address.port())
+                    .await
+                    .map_err(proxy::ProxyError::kind)?;
+                tcp
+            }
+        };
         if !address.is_tls() {
             return Ok(Box::new(tcp));
         }
@@ -113,16 +230,29 @@ impl Dialler {
         Ok(Box::new(stream))
     }
 
-    /// An HTTP client on the same resolver and TLS. It follows no redirect, keeps no cookie, asks no proxy of the
+    async fn reach(&self, host: &str, port: u16) -> Result<TcpStream, TransportErrorKind> {
+        let addresses = resolver::ask(&*self.device.resolver, host, port)
+            .await
+            .map_err(|_| TransportErrorKind::Dns)?;
+        let tcp = connect_first(interleave(addresses))
+            .await
+            .map_err(|error| io_kind(&error).unwrap_or(TransportErrorKind::Other))?;
+        // A small frame that waits for an acknowledgement would delay every ping.
+        let _ = tcp.set_nodelay(true);
+        Ok(tcp)
+    }
+
+    /// An HTTP client on the same resolver, proxy and TLS. It follows no redirect, keeps no cookie, asks no proxy of the
     /// environment and never retries.
     pub(super) fn http_client(
         &self,
         user_agent: &str,
         idle_connections: usize,
     ) -> Result<reqwest::Client, TransportError> {
-        reqwest::Client::builder()
+        let failed = |error: reqwest::Error| TransportError::from_reqwest(&error);
+        let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(ClientConfig::clone(&self.tls))
-            .dns_resolver(ForHttp(Arc::clone(&self.resolver)))
+            .dns_resolver(ForHttp(Arc::clone(&self.device.resolver)))
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -131,9 +261,16 @@ impl Dialler {
             .user_agent(user_agent)
             .tcp_nodelay(true)
             .connect_timeout(policy::CONNECT_TIMEOUT)
-            .pool_max_idle_per_host(idle_connections)
-            .build()
-            .map_err(|error| TransportError::from_reqwest(&error))
+            .pool_max_idle_per_host(idle_connections);
+        if let Some(way) = self.proxy() {
+            let mut proxy =
+                reqwest::Proxy::all(format!("http://{}", way.authority())).map_err(failed)?;
+            if let Some(value) = way.authorization() {
+                proxy = proxy.custom_http_auth(value);
+            }
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(failed)
     }
 }
 

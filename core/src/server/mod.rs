@@ -4,10 +4,13 @@
 //! again (`pace` and the engine): nothing in this folder retries, follows a redirect or keeps a cookie.
 
 pub mod address;
+pub mod certificates;
 pub mod dialler;
 pub mod headers;
 pub mod magic_link;
 pub mod probe;
+pub mod profile;
+mod proxy;
 pub mod push_signature;
 pub mod resolver;
 pub mod rest;
@@ -22,9 +25,11 @@ pub mod transport;
 pub mod wire;
 
 pub use address::{AddressError, ClearText, InvalidPath, ServerAddress};
-pub use dialler::{Dialler, NetworkProfile};
+pub use certificates::{ClientCertificate, ClientCertificates, SignatureKind};
+pub use dialler::{DeviceNetwork, Dialler};
 pub use magic_link::LoginType;
 pub use probe::{Probe, ProbeError, SignInMethods, probe_server};
+pub use profile::{HttpProxy, NetworkProfile, Pin, Pins, ProfileError, Proxy, ProxyCredentials};
 pub use resolver::{Resolve, ResolveError, SystemResolver};
 pub use rest::{Answer, Connection, InvalidRequest, Outcome, Refusal, Reply, RequestParts, Rest};
 pub use sessions::{DeviceProperties, Health, UserQuery};

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use super::address::{ClearText, ServerAddress};
 use super::dialler::Dialler;
-use super::rest::{Outcome, Reply, Rest};
+use super::profile::NetworkProfile;
+use super::rest::{Outcome, Reply, RequestParts, Rest};
 use super::transport::{TlsReason, TransportError, TransportErrorKind};
 use super::wire::ClientConfig;
 
 /// The path that is asked, below the address.
 const CONFIG_PATH: &str = "/api/v4/config/client";
+
+/// What servers of before version 4 answer, and what only those answer.
+const OLD_PING_PATH: &str = "/api/v3/general/ping";
 
 /// How a server lets people sign in, from its client configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -87,6 +91,18 @@ pub enum ProbeError {
     /// A proxy in front of it wants a secret that this profile does not have.
     #[error("a proxy in front of the server wants its own secret")]
     PreAuthenticationNeeded,
+    /// A proxy in front of it does not take the secret of this profile.
+    #[error("a proxy in front of the server does not take the secret")]
+    PreAuthenticationRefused,
+    /// It wants a client certificate, or another one than the profile's.
+    #[error("the server wants a client certificate")]
+    ClientCertificateNeeded,
+    /// There is a server, and it does without TLS. Nothing secret was sent to it.
+    #[error("the server speaks without TLS only")]
+    OnlyClearText,
+    /// The proxy of the profile, or the system's, wants a user name and a password, or other ones.
+    #[error("the proxy wants credentials")]
+    ProxyCredentials,
     /// The server, or something before it, is overloaded or down.
     #[error("the server is not available: {status}")]
     Unavailable {
@@ -105,7 +121,11 @@ impl From<TransportError> for ProbeError {
         match error.kind {
             TransportErrorKind::Offline => Self::Offline,
             TransportErrorKind::Dns => Self::UnknownHost,
+            TransportErrorKind::Tls(
+                TlsReason::ClientCertificateNeeded | TlsReason::ClientCertificateRefused,
+            ) => Self::ClientCertificateNeeded,
             TransportErrorKind::Tls(reason) => Self::Tls(reason),
+            TransportErrorKind::ProxyCredentials => Self::ProxyCredentials,
             TransportErrorKind::TooLarge | TransportErrorKind::Protocol => Self::NotMattermost,
             _ => Self::NoAnswer(error),
         }
@@ -119,11 +139,68 @@ pub async fn probe_server(
     user_agent: &str,
 ) -> Result<Probe, ProbeError> {
     let rest = Rest::new(address.clone(), dialler, user_agent)?;
-    let answer = rest.config(None).await?;
+    let answer = match rest.config(None).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let only = speaks_clear_text(dialler, address, user_agent, error.kind).await;
+            return Err(if only {
+                ProbeError::OnlyClearText
+            } else {
+                error.into()
+            });
+        }
+    };
     match answer.outcome {
         Outcome::Done(config) if answer.reply.same_origin => probe(address, &config),
-        _ => Err(refused(address, &answer.reply)),
+        _ if answer.reply.status == 404 => Err(match old_version(&rest).await {
+            Some(version) => ProbeError::TooOld { version },
+            None => refused(address, &answer.reply, dialler.profile()),
+        }),
+        _ => Err(refused(address, &answer.reply, dialler.profile())),
     }
+}
+
+/// The version of a server that is from before this protocol.
+async fn old_version(rest: &Rest) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct OldPing {
+        version: String,
+    }
+    let reply = rest.send(RequestParts::get(OLD_PING_PATH)).await.ok()?;
+    let ping: OldPing = (reply.status == 200).then(|| reply.json())??;
+    major_minor(&ping.version)?;
+    Some(ping.version)
+}
+
+/// Whether a server that cannot be reached over TLS answers without it. Asked with nothing of the profile but its proxy, so
+/// that whoever listens learns nothing.
+async fn speaks_clear_text(
+    dialler: &Dialler,
+    address: &ServerAddress,
+    user_agent: &str,
+    kind: TransportErrorKind,
+) -> bool {
+    let may_be = matches!(
+        kind,
+        TransportErrorKind::Tls(TlsReason::NotTls)
+            | TransportErrorKind::Refused
+            | TransportErrorKind::Reset
+    );
+    let plain = address.as_str().strip_prefix("https://").and_then(|rest| {
+        ServerAddress::parse(&format!("http://{rest}"), ClearText::AllowedByApp).ok()
+    });
+    let profile = NetworkProfile {
+        proxy: dialler.profile().proxy.clone(),
+        ..NetworkProfile::default()
+    };
+    let (true, Some(plain), Ok(bare)) = (may_be, plain, dialler.with_profile(&profile)) else {
+        return false;
+    };
+    let Ok(rest) = Rest::new(plain, &bare, user_agent) else {
+        return false;
+    };
+    let look = RequestParts::get("/api/v4/system/ping").deadline(policy::CLEAR_TEXT_LOOK);
+    matches!(rest.send(look).await, Ok(reply) if reply.version_id.is_some())
 }
 
 fn probe(address: &ServerAddress, config: &ClientConfig) -> Result<Probe, ProbeError> {
@@ -159,7 +236,7 @@ pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn refused(address: &ServerAddress, reply: &Reply) -> ProbeError {
+fn refused(address: &ServerAddress, reply: &Reply, profile: &NetworkProfile) -> ProbeError {
     let unavailable = ProbeError::Unavailable {
         status: reply.status,
         retry_after: reply.retry_after,
@@ -173,7 +250,19 @@ fn refused(address: &ServerAddress, reply: &Reply) -> ProbeError {
             .get("x-reject-reason")
             .is_some_and(|reason| reason == "pre-auth") =>
         {
-            ProbeError::PreAuthenticationNeeded
+            if profile.pre_auth.is_some() {
+                ProbeError::PreAuthenticationRefused
+            } else {
+                ProbeError::PreAuthenticationNeeded
+            }
+        }
+        // No server asks a stranger who he is before it tells its configuration.
+        401 if !reply.has_www_authenticate => ProbeError::ClientCertificateNeeded,
+        401 => ProbeError::Portal,
+        // What nginx says, by the number that it logs or by the words of its page.
+        495 | 496 => ProbeError::ClientCertificateNeeded,
+        400 if is_html(reply) && says_certificate(&reply.body) => {
+            ProbeError::ClientCertificateNeeded
         }
         407 | 511 => ProbeError::Portal,
         429 | 500..=599 => unavailable,
@@ -182,6 +271,12 @@ fn refused(address: &ServerAddress, reply: &Reply) -> ProbeError {
         }
         _ => ProbeError::NotMattermost,
     }
+}
+
+fn says_certificate(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains("No required SSL certificate was sent")
+        || text.contains("The SSL certificate error")
 }
 
 fn is_html(reply: &Reply) -> bool {

@@ -3,7 +3,6 @@
 //! One pool of connections per account, and fresh connections for the calls on which a verdict may rest. Tokens travel in
 //! the `Authorization` header and nowhere else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,12 +21,14 @@ use crate::secret::{SecretText, Token};
 use crate::session::UnixMillis;
 
 pub(super) const TOKEN_HEADER: HeaderName = HeaderName::from_static("token");
+/// The header that a gateway before a server wants (`app/client/rest/constants.ts` in mattermost/mattermost-mobile).
+pub(super) const PRE_AUTH: HeaderName = HeaderName::from_static("x-mattermost-preauth-secret");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION_ID: HeaderName = HeaderName::from_static("x-version-id");
 
 /// Headers that belong to the core or to the connection, so the app must not set them. `x-requested-with` would make the
 /// server answer a sign-in with cookies.
-const RESERVED_HEADERS: [&str; 17] = [
+const RESERVED_HEADERS: [&str; 18] = [
     "accept-encoding",
     "authorization",
     "connection",
@@ -44,6 +45,7 @@ const RESERVED_HEADERS: [&str; 17] = [
     "transfer-encoding",
     "upgrade",
     "user-agent",
+    "x-mattermost-preauth-secret",
     "x-requested-with",
 ];
 
@@ -375,10 +377,25 @@ impl<T> Answer<T> {
 /// REST calls to one server in the name of one device.
 pub struct Rest {
     address: ServerAddress,
-    dialler: Dialler,
     user_agent: String,
-    pooled: ArcSwap<reqwest::Client>,
+    way: ArcSwap<Way>,
+}
+
+/// The clients of one way to the server. Another way is another set of them, so that nothing of the old one is used again.
+struct Way {
+    dialler: Dialler,
+    pooled: reqwest::Client,
     fresh: reqwest::Client,
+}
+
+impl Way {
+    fn new(dialler: &Dialler, user_agent: &str) -> Result<Self, TransportError> {
+        Ok(Self {
+            pooled: dialler.http_client(user_agent, policy::POOLED_CONNECTIONS)?,
+            fresh: dialler.http_client(user_agent, 0)?,
+            dialler: dialler.clone(),
+        })
+    }
 }
 
 impl std::fmt::Debug for Rest {
@@ -395,14 +412,21 @@ impl Rest {
         user_agent: &str,
     ) -> Result<Self, TransportError> {
         Ok(Self {
-            pooled: ArcSwap::from_pointee(
-                dialler.http_client(user_agent, policy::POOLED_CONNECTIONS)?,
-            ),
-            fresh: dialler.http_client(user_agent, 0)?,
-            dialler: dialler.clone(),
+            way: ArcSwap::from_pointee(Way::new(dialler, user_agent)?),
             user_agent: user_agent.to_owned(),
             address,
         })
+    }
+
+    /// How the server is reached, for the socket as well.
+    pub fn dialler(&self) -> Dialler {
+        self.way.load().dialler.clone()
+    }
+
+    /// Takes another way from now on. Requests under way go on as they began.
+    pub fn use_dialler(&self, dialler: &Dialler) -> Result<(), TransportError> {
+        self.way.store(Way::new(dialler, &self.user_agent)?.into());
+        Ok(())
     }
 
     /// The server.
@@ -412,12 +436,12 @@ impl Rest {
 
     /// Forgets every idle connection, after a network change or a wake. Requests under way keep theirs.
     pub fn drop_connections(&self) {
-        // The client was built once with these settings, so it can be again; else fresh connections serve as well.
-        let client = self
-            .dialler
-            .http_client(&self.user_agent, policy::POOLED_CONNECTIONS)
-            .unwrap_or_else(|_| self.fresh.clone());
-        self.pooled.store(client.into());
+        // The clients were built once with these settings, so they can be again.
+        self.way
+            .rcu(|way| match Way::new(&way.dialler, &self.user_agent) {
+                Ok(anew) => anew.into(),
+                Err(_) => way.clone(),
+            });
     }
 
     /// Sends a request once and reads its answer.
@@ -435,7 +459,7 @@ impl Rest {
         let (content, request) = (request.body.clone(), self.prepared(request)?);
         let client = match connection {
             Connection::Pooled => self.pooled(),
-            Connection::Fresh => self.fresh.clone().into(),
+            Connection::Fresh => self.way.load().fresh.clone(),
         };
         let mut builder = client
             .request(request.method, request.url)
@@ -459,8 +483,8 @@ impl Rest {
     }
 
     /// Connections that may be used again.
-    pub(super) fn pooled(&self) -> Arc<reqwest::Client> {
-        self.pooled.load_full()
+    pub(super) fn pooled(&self) -> reqwest::Client {
+        self.way.load().pooled.clone()
     }
 
     /// A request as it goes out, its credential in it.
@@ -478,6 +502,9 @@ impl Rest {
         );
         if let Some(token) = &request.token {
             headers.insert(header::AUTHORIZATION, bearer(token).ok_or(invalid)?);
+        }
+        if let Some(secret) = self.way.load().dialler.pre_auth() {
+            headers.insert(PRE_AUTH, secret.clone());
         }
         Ok(Prepared {
             method: request.method,

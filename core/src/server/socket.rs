@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
 use super::address::ServerAddress;
 use super::dialler::{Dialler, Transport};
 use super::headers;
-use super::rest::bearer;
+use super::rest::{PRE_AUTH, bearer};
 use super::transport::{TransportError, TransportErrorKind, classify};
 use super::wire::{is_error_id, is_id};
 use crate::policy;
@@ -235,8 +235,11 @@ impl Socket {
         token: &Token,
         resume: Option<&Resume>,
     ) -> Result<Self, UpgradeError> {
-        let request = upgrade_request(address, user_agent, token, resume)
+        let mut request = upgrade_request(address, user_agent, token, resume)
             .ok_or(TransportError::before(TransportErrorKind::InvalidRequest))?;
+        if let Some(secret) = dialler.pre_auth() {
+            request.headers_mut().insert(PRE_AUTH, secret.clone());
+        }
         let stream = dialler.dial(address).await?;
         let heard = Arc::new(Notify::new());
         let stream = Watched {

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::io;
 
+use super::proxy::ProxyError;
 use super::resolver::ResolveError;
+use super::tls::NotPinned;
 
 /// Why a TLS connection could not be made. None of these says anything about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -26,10 +28,19 @@ pub enum TlsReason {
     /// The certificate is wrong in another way.
     #[error("bad certificate")]
     BadCertificate,
+    /// The certificate is good, but its key is not one that the profile pins.
+    #[error("not the pinned key")]
+    NotPinned,
+    /// The server wants a client certificate, and the profile has none.
+    #[error("client certificate needed")]
+    ClientCertificateNeeded,
+    /// The server does not take the client certificate.
+    #[error("client certificate refused")]
+    ClientCertificateRefused,
     /// No version or cipher in common; TLS 1.2 is the oldest that is spoken.
     #[error("no common version")]
     Incompatible,
-    /// The server broke off the handshake with an alert, for example because it wants a client certificate.
+    /// The server broke off the handshake with an alert that says no more.
     #[error("refused by the server")]
     RefusedByServer,
     /// What came was not TLS.
@@ -61,6 +72,12 @@ pub enum TransportErrorKind {
     /// No trustworthy TLS connection.
     #[error("TLS: {0}")]
     Tls(TlsReason),
+    /// The proxy wants a user name and a password, or other ones.
+    #[error("the proxy wants credentials")]
+    ProxyCredentials,
+    /// The proxy does not lead to the server.
+    #[error("refused by the proxy")]
+    ProxyRefused,
     /// The answer is larger than the limit of this request.
     #[error("answer too large")]
     TooLarge,
@@ -125,6 +142,12 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<TransportErrorKi
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
             return Some(TransportErrorKind::Tls(tls_reason(tls)));
         }
+        if let Some(proxy) = cause.downcast_ref::<ProxyError>() {
+            return Some(proxy.kind());
+        }
+        if let Some(kind) = tunnel_kind(cause) {
+            return Some(kind);
+        }
         if cause.is::<ResolveError>() {
             return Some(TransportErrorKind::Dns);
         }
@@ -150,6 +173,18 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Option<TransportErrorKi
         next = cause.source();
     }
     None
+}
+
+/// What the HTTP client's own way through a proxy came to. Its error has no public type, only this text.
+fn tunnel_kind(error: &(dyn Error + 'static)) -> Option<TransportErrorKind> {
+    match error.to_string().strip_prefix("tunnel error: ")? {
+        "proxy authorization required" => Some(TransportErrorKind::ProxyCredentials),
+        "unsuccessful" | "proxy response headers too long" => {
+            Some(TransportErrorKind::ProxyRefused)
+        }
+        "unexpected end of file" => Some(TransportErrorKind::Reset),
+        _ => None,
+    }
 }
 
 pub(super) fn io_kind(error: &io::Error) -> Option<TransportErrorKind> {
@@ -183,12 +218,29 @@ fn tls_reason(error: &rustls::Error) -> TlsReason {
                 TlsReason::NotValidYet
             }
             Certificate::Revoked => TlsReason::Revoked,
+            Certificate::Other(other) if other.0.is::<NotPinned>() => TlsReason::NotPinned,
             _ => TlsReason::BadCertificate,
         },
         Tls::PeerIncompatible(_) | Tls::NoApplicationProtocol => TlsReason::Incompatible,
         Tls::AlertReceived(rustls::AlertDescription::ProtocolVersion) => TlsReason::Incompatible,
-        Tls::AlertReceived(_) => TlsReason::RefusedByServer,
+        Tls::AlertReceived(alert) => refused_with(*alert),
         Tls::InvalidMessage(_) => TlsReason::NotTls,
         _ => TlsReason::Other,
+    }
+}
+
+fn refused_with(alert: rustls::AlertDescription) -> TlsReason {
+    use rustls::AlertDescription as Alert;
+    match alert {
+        Alert::CertificateRequired => TlsReason::ClientCertificateNeeded,
+        Alert::BadCertificate
+        | Alert::UnsupportedCertificate
+        | Alert::CertificateRevoked
+        | Alert::CertificateExpired
+        | Alert::CertificateUnknown
+        | Alert::UnknownCA
+        | Alert::AccessDenied
+        | Alert::DecryptError => TlsReason::ClientCertificateRefused,
+        _ => TlsReason::RefusedByServer,
     }
 }

@@ -9,7 +9,7 @@ use steadfast::secret::Token;
 use steadfast::server::sign_in::{Credentials, Recognisable};
 use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    AccountId, ClearText, Config, Device, DeviceKind, FileKeyStore, KeyStore, NetworkProfile,
+    AccountId, ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore, KeyStore,
     Snapshot, SsoStart, Steadfast,
 };
 use steadfast_testserver::{Role, Server};
@@ -48,7 +48,7 @@ pub(crate) fn open(folder: &Path) -> Steadfast {
 /// A session that the server began for a user in a browser: its token and its CSRF token.
 pub(crate) async fn session_of(server: &Server, name: &str, password: &str) -> (String, String) {
     let address = ServerAddress::parse(server.url(), ClearText::AllowedByApp).unwrap();
-    let dialler = Dialler::new(&NetworkProfile::default()).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
     let rest = Rest::new(address, &dialler, "Browser/1.0").unwrap();
     let credentials = Credentials {
         login_id: name.to_owned(),
@@ -70,7 +70,7 @@ pub(crate) async fn session_of(server: &Server, name: &str, password: &str) -> (
 /// Whether a token is good at that server.
 pub(crate) async fn is_good(server: &Server, token: &str) -> bool {
     let address = ServerAddress::parse(server.url(), ClearText::AllowedByApp).unwrap();
-    let dialler = Dialler::new(&NetworkProfile::default()).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
     let rest = Rest::new(address, &dialler, "Browser/1.0").unwrap();
     let token = Token::new(token).unwrap();
     rest.users_me(&token, "1").await.unwrap().status == 200

@@ -5,7 +5,7 @@ use std::time::Duration;
 use steadfast::secret::SecretText;
 use steadfast::server::sign_in::Recognisable;
 use steadfast::server::{
-    Credentials, Dialler, Health, NetworkProfile, Outcome, ProbeError, RequestParts, Resolve,
+    Credentials, DeviceNetwork, Dialler, Health, Outcome, ProbeError, RequestParts, Resolve,
     ResolveError, Rest, SignInOutcome, TransportErrorKind, UserQuery, probe_server,
 };
 use tokio::io::AsyncWriteExt;
@@ -376,9 +376,9 @@ impl Resolve for Stuck {
 }
 
 fn resolved_by(resolver: impl Resolve + 'static) -> Rest {
-    let profile = NetworkProfile {
+    let profile = DeviceNetwork {
         resolver: std::sync::Arc::new(resolver),
-        ..NetworkProfile::default()
+        ..DeviceNetwork::default()
     };
     let address = "https://chat.example".parse_address();
     Rest::new(address, &Dialler::new(&profile).unwrap(), "Tests/1.0").unwrap()

@@ -4,7 +4,7 @@ use steadfast::device::{DesktopSystem, Device, DeviceId, DeviceKind, Icon, is_li
 use steadfast::secret::{SecretText, Token};
 use steadfast::server::sign_in::Recognisable;
 use steadfast::server::{
-    ClearText, Credentials, DeviceProperties, Dialler, Ended, Health, NetworkProfile, Outcome,
+    ClearText, Credentials, DeviceNetwork, DeviceProperties, Dialler, Ended, Health, Outcome,
     Refusal, Rest, Resume, ServerAddress, SignInOutcome, SignedIn, Socket, SocketEvent,
     UpgradeError, UserQuery, probe_server,
 };
@@ -28,9 +28,9 @@ fn address(server: &Server) -> ServerAddress {
 }
 
 fn dialler(server: &Server) -> Dialler {
-    Dialler::new(&NetworkProfile {
+    Dialler::new(&DeviceNetwork {
         extra_authorities: vec![server.ca_pem().unwrap().to_owned()],
-        ..NetworkProfile::default()
+        ..DeviceNetwork::default()
     })
     .unwrap()
 }

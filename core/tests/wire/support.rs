@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use steadfast::secret::Token;
 use steadfast::server::{
-    ClearText, Dialler, NetworkProfile, Rest, ServerAddress, TransportErrorKind,
+    ClearText, DeviceNetwork, Dialler, Rest, ServerAddress, TransportErrorKind,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +18,7 @@ pub(crate) fn token() -> Token {
 }
 
 pub(crate) fn dialler() -> Dialler {
-    Dialler::new(&NetworkProfile::default()).unwrap()
+    Dialler::new(&DeviceNetwork::default()).unwrap()
 }
 
 /// One request as it came over the wire.

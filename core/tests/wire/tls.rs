@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use steadfast::server::{
-    ClearText, Dialler, NetworkProfile, ProbeError, RequestParts, Rest, Roots, ServerAddress,
+    ClearText, DeviceNetwork, Dialler, ProbeError, RequestParts, Rest, Roots, ServerAddress,
     Socket, SocketEvent, TlsProfileError, TlsReason, TransportErrorKind, UpgradeError,
     probe_server,
 };
@@ -77,9 +77,9 @@ async fn serve(config: rustls::ServerConfig) -> ServerAddress {
 }
 
 fn trusting(issuer: &Issuer) -> Dialler {
-    Dialler::new(&NetworkProfile {
+    Dialler::new(&DeviceNetwork {
         extra_authorities: vec![issuer.pem()],
-        ..NetworkProfile::default()
+        ..DeviceNetwork::default()
     })
     .unwrap()
 }
@@ -108,9 +108,9 @@ async fn an_authority_of_the_profile_is_trusted() {
     let reply = rest.send(RequestParts::get("/x")).await.unwrap();
     assert!(reply.tls && reply.same_origin && reply.status == 200);
 
-    let platform = Dialler::new(&NetworkProfile {
+    let platform = Dialler::new(&DeviceNetwork {
         roots: Roots::Platform(vec![issuer.der().to_vec(), b"not a certificate".to_vec()]),
-        ..NetworkProfile::default()
+        ..DeviceNetwork::default()
     })
     .unwrap();
     let refused = Socket::connect(&platform, &address, "Tests/1.0", &token(), None).await;
@@ -179,7 +179,7 @@ async fn every_bad_certificate_has_its_reason() {
 #[tokio::test]
 async fn without_the_authority_nothing_is_trusted() {
     let address = serve(config(&authority("Portal"), &["127.0.0.1"], |_| {})).await;
-    let dialler = Dialler::new(&NetworkProfile::default()).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
     assert_eq!(reason(&dialler, &address).await, TlsReason::UnknownIssuer);
 }
 
@@ -194,7 +194,7 @@ async fn what_is_not_tls_gets_no_request() {
         std::future::pending::<()>().await;
     })
     .await;
-    let dialler = Dialler::new(&NetworkProfile::default()).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
     let https = talkative.address.as_str().replace("http://", "https://");
     let https = ServerAddress::parse(&https, ClearText::Refused).unwrap();
     assert_eq!(reason(&dialler, &https).await, TlsReason::NotTls);
@@ -210,9 +210,9 @@ async fn what_is_not_tls_gets_no_request() {
 #[test]
 fn a_profile_that_cannot_be_read_is_refused() {
     let with = |extra: &str| {
-        Dialler::new(&NetworkProfile {
+        Dialler::new(&DeviceNetwork {
             extra_authorities: vec![extra.to_owned()],
-            ..NetworkProfile::default()
+            ..DeviceNetwork::default()
         })
         .map(|_| ())
     };
@@ -220,9 +220,9 @@ fn a_profile_that_cannot_be_read_is_refused() {
     assert_eq!(with("no PEM"), Err(TlsProfileError::UnreadableAuthority));
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert_eq!(with(broken), Err(TlsProfileError::UnreadableAuthority));
-    let platform = NetworkProfile {
+    let platform = DeviceNetwork {
         roots: Roots::Platform(vec![Vec::new()]),
-        ..NetworkProfile::default()
+        ..DeviceNetwork::default()
     };
     assert_eq!(
         Dialler::new(&platform).map(|_| ()).unwrap_err(),

@@ -464,7 +464,7 @@ impl Device {
 
     fn say_network(&self, path: NetworkPath) {
         if let Some(Running { core, .. }) = &self.running {
-            core.network_changed(path).expect("the network noted");
+            core.network_changed(path, None).expect("the network noted");
         }
     }
 

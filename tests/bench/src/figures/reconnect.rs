@@ -138,14 +138,14 @@ async fn come_back(world: &World, phone: &Phone, old: OldConnection, taken: &mut
     }
     phone
         .core
-        .network_changed(NetworkPath::Down)
+        .network_changed(NetworkPath::Down, None)
         .expect("an open core");
     phone.until(|snapshot| snapshot.link == Link::Offline).await;
     network.restore();
     let began = Instant::now();
     phone
         .core
-        .network_changed(NetworkPath::Up)
+        .network_changed(NetworkPath::Up, None)
         .expect("an open core");
     let (dialled, live) = tokio::join!(
         phone.until(|snapshot| matches!(snapshot.link, Link::Connecting | Link::Live)),

@@ -219,11 +219,12 @@ impl Host {
             }
             Command::Lock => self.suspend().await?,
             Command::Network { up } => {
-                core.network_changed(if up {
+                let path = if up {
                     NetworkPath::Up
                 } else {
                     NetworkPath::Down
-                })?;
+                };
+                core.network_changed(path, None)?;
             }
             Command::Post { text } => return self.post(text).await,
             Command::ActiveSessions => {
