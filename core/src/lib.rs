@@ -72,11 +72,11 @@ pub mod vault;
 mod webview;
 
 pub use api::{
-    ActiveSession, Changes, Config, Confirmation, Download, EraseReason, Link, MagicLink, Method,
-    Notice, NoticeId, NoticeKind, Notifications, Obligation, ObligationId, Progress, PushPayload,
-    PushReceived, Reader, Reminder, Request, Response, Revision, ServerInfo, Shows, SignIn,
-    SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, ToShow, Transfer, Upload,
-    UserQuery, UserSummary, message,
+    ActiveSession, Changes, Config, Confirmation, Destination, Download, EraseReason, Link,
+    MagicLink, Method, Notice, NoticeId, NoticeKind, Notifications, Obligation, ObligationId,
+    Progress, PushPayload, PushReceived, Reader, Reminder, Request, Response, Revision, ServerInfo,
+    Shows, SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, ToShow,
+    Transfer, Upload, UserQuery, UserSummary, message,
 };
 pub use device::{Device, DeviceId, DeviceKind};
 pub use engine::events::{Event, EventBatch};

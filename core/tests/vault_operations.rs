@@ -606,6 +606,7 @@ fn facts_about_an_account_are_kept() {
     let server = ServerFacts {
         name: Some("Renamed".to_owned()),
         version: None,
+        websocket_url: Some("wss://push.example.com".to_owned()),
         ..ServerFacts::default()
     };
     let validated = Validated {

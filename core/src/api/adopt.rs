@@ -1,7 +1,7 @@
 //! Taking over a token that was made elsewhere.
 
-use crate::api::Steadfast;
 use crate::api::sign_in::parse_address;
+use crate::api::{Destination, Steadfast};
 use crate::error::Error;
 use crate::secret::{SecretText, Token};
 use crate::session::AccountId;
@@ -16,15 +16,16 @@ impl Steadfast {
     /// server refused it while its database was not healthy; [`Error::InvalidAddress`]; those of the network and the store.
     pub async fn adopt_token(
         &self,
-        server: &str,
+        at: impl Into<Destination>,
         token: impl Into<SecretText>,
     ) -> Result<AccountId, Error> {
         let engine = self.engine().clone();
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         let token = Token::new(token.into().expose().trim())
             .ok_or(Error::InvalidArgument { argument: "token" })?;
         self.engine()
-            .run(async move { engine.adopt_token(address, token).await })
+            .run(async move { engine.adopt_token(address, &at.profile, token).await })
             .await
     }
 }

@@ -1,7 +1,7 @@
 //! Signing guests in with a link that the server mails.
 
-use crate::api::Steadfast;
 use crate::api::sign_in::parse_address;
+use crate::api::{Destination, Steadfast};
 use crate::error::Error;
 use crate::secret::SecretText;
 use crate::session::AccountId;
@@ -24,11 +24,12 @@ impl Steadfast {
     /// [`Error::InvalidArgument`]; those of the network and the server.
     pub async fn request_magic_link(
         &self,
-        server: &str,
+        at: impl Into<Destination>,
         login_id: &str,
     ) -> Result<MagicLink, Error> {
         let engine = self.engine().clone();
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         let login_id = login_id.trim().to_owned();
         if login_id.is_empty() {
             return Err(Error::InvalidArgument {
@@ -36,7 +37,11 @@ impl Steadfast {
             });
         }
         self.engine()
-            .run(async move { engine.request_magic_link(address, login_id).await })
+            .run(async move {
+                engine
+                    .request_magic_link(address, &at.profile, login_id)
+                    .await
+            })
             .await
     }
 
@@ -48,11 +53,12 @@ impl Steadfast {
     /// [`sign_in`](Self::sign_in).
     pub async fn sign_in_with_magic_link(
         &self,
-        server: &str,
+        at: impl Into<Destination>,
         link_token: impl Into<SecretText>,
     ) -> Result<AccountId, Error> {
         let engine = self.engine().clone();
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         let link_token = link_token.into();
         if link_token.is_empty() {
             return Err(Error::InvalidArgument {
@@ -60,7 +66,11 @@ impl Steadfast {
             });
         }
         self.engine()
-            .run(async move { engine.sign_in_with_magic_link(address, link_token).await })
+            .run(async move {
+                engine
+                    .sign_in_with_magic_link(address, &at.profile, link_token)
+                    .await
+            })
             .await
     }
 }

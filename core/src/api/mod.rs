@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod adopt;
 mod config;
+mod destination;
 mod legacy;
 mod life;
 mod lifecycle;
@@ -26,6 +27,7 @@ mod webview;
 
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;
+pub use destination::Destination;
 pub use lifecycle::Notifications;
 pub use magic_link::MagicLink;
 pub use notices::{EraseReason, Notice, NoticeId, NoticeKind, Obligation, ObligationId};

@@ -1,10 +1,10 @@
 //! Signing in and out.
 
-use crate::api::Steadfast;
+use crate::api::{Destination, Steadfast};
 use crate::engine::problems;
 use crate::error::Error;
 use crate::secret::SecretText;
-use crate::server::{ClearText, Probe, ServerAddress, SignInMethods, probe_server};
+use crate::server::{ClearText, NetworkProfile, Probe, ServerAddress, SignInMethods, probe_server};
 use crate::session::AccountId;
 
 /// What a user typed to sign in.
@@ -20,6 +20,8 @@ pub struct SignIn {
     pub mfa_code: Option<SecretText>,
     /// Only the server's directory is to be asked, for a user who chose to sign in with it.
     pub ldap_only: bool,
+    /// How the server is reached; stored with the account.
+    pub profile: NetworkProfile,
 }
 
 impl SignIn {
@@ -35,7 +37,15 @@ impl SignIn {
             password: password.into(),
             mfa_code: None,
             ldap_only: false,
+            profile: NetworkProfile::default(),
         }
+    }
+
+    /// Reaches the server with this profile.
+    #[must_use]
+    pub fn with_profile(mut self, profile: NetworkProfile) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// Adds the one-time code that the server asked for.
@@ -149,17 +159,23 @@ pub(crate) fn parse_address(typed: &str, clear_text: ClearText) -> Result<Server
 }
 
 impl Steadfast {
-    /// Asks a server who it is and how one signs in there. Sends no credentials.
+    /// Asks a server who it is and how one signs in there. Sends no credentials but those that the profile has for the way.
     ///
     /// # Errors
-    /// [`Error::InvalidAddress`], [`Error::NotMattermost`], [`Error::ServerTooOld`], [`Error::InsecureConnection`],
-    /// [`Error::Intercepted`], [`Error::Offline`], [`Error::Timeout`].
-    pub async fn probe_server(&self, server: &str) -> Result<ServerInfo, Error> {
+    /// [`Error::InvalidAddress`]; [`Error::InvalidArgument`] for a profile that cannot be used; [`Error::UnknownHost`],
+    /// [`Error::Offline`], [`Error::Timeout`]; [`Error::InsecureConnection`], [`Error::OnlyClearText`];
+    /// [`Error::NotMattermost`], [`Error::ServerTooOld`], [`Error::Moved`]; [`Error::Intercepted`],
+    /// [`Error::PreAuthenticationNeeded`], [`Error::PreAuthenticationRefused`], [`Error::ClientCertificateNeeded`],
+    /// [`Error::ProxyCredentialsNeeded`]; [`Error::ServerProblem`], [`Error::RateLimited`].
+    pub async fn probe_server(&self, at: impl Into<Destination>) -> Result<ServerInfo, Error> {
         let engine = self.engine().clone();
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         self.engine()
             .run(async move {
-                let probe = probe_server(&engine.dialler, &address, &engine.user_agent).await;
+                let dialler = engine.dialler.with_profile(&at.profile);
+                let dialler = dialler.map_err(problems::profile)?;
+                let probe = probe_server(&dialler, &address, &engine.user_agent).await;
                 probe.map(ServerInfo::from).map_err(problems::probe)
             })
             .await

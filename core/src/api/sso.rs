@@ -1,7 +1,7 @@
 //! Signing in through the system's browser.
 
-use crate::api::Steadfast;
 use crate::api::sign_in::parse_address;
+use crate::api::{Destination, Steadfast};
 use crate::error::Error;
 use crate::server::SsoMethod;
 use crate::session::AccountId;
@@ -31,11 +31,16 @@ impl Steadfast {
     /// # Errors
     /// [`Error::InvalidAddress`]; [`Error::KeyStoreUnavailable`], [`Error::DiskFull`], [`Error::Suspended`] and others of
     /// the store.
-    pub async fn begin_sso(&self, server: &str, method: SsoMethod) -> Result<SsoStart, Error> {
+    pub async fn begin_sso(
+        &self,
+        at: impl Into<Destination>,
+        method: SsoMethod,
+    ) -> Result<SsoStart, Error> {
         let engine = self.engine().clone();
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         self.engine()
-            .run(async move { engine.begin_sso(address, method, None).await })
+            .run(async move { engine.begin_sso(address, &at.profile, method, None).await })
             .await
     }
 

@@ -3,11 +3,11 @@
 use crate::engine::events::EventQueue;
 use crate::engine::token::TokenCache;
 use crate::engine::worker::Message;
-use crate::server::Rest;
+use crate::server::{Dialler, Rest, ServerAddress};
 use crate::session::{AccountId, BootMillis, Event};
 use crate::vault::{AccountRecord, ServerFacts};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 pub(crate) struct Account {
@@ -28,6 +28,8 @@ pub(crate) struct Account {
     pub(crate) expiry_read: tokio::sync::Mutex<Option<BootMillis>>,
     /// The client configuration is being read again, or soon will be.
     pub(crate) reading_config: AtomicBool,
+    /// Whether the way to the server still lacks the secrets of its profile. Held while the way is changed.
+    pub(crate) way_lacks_secrets: tokio::sync::Mutex<bool>,
     messages: mpsc::UnboundedSender<Message>,
 }
 
@@ -36,12 +38,14 @@ impl Account {
     pub(crate) fn new(
         record: &AccountRecord,
         rest: Rest,
+        way_lacks_secrets: bool,
     ) -> (Self, mpsc::UnboundedReceiver<Message>) {
         let (messages, inbox) = mpsc::unbounded_channel();
         let account = Self {
             id: record.id,
             user_id: record.user_id.clone(),
             header_habits: record.header_habits.clone(),
+            way_lacks_secrets: tokio::sync::Mutex::new(way_lacks_secrets),
             rest,
             events: EventQueue::new(),
             tokens: TokenCache::default(),
@@ -54,6 +58,21 @@ impl Account {
         };
         account.note_server_clock(record.signed_in_server_date, record.signed_in_at);
         (account, inbox)
+    }
+
+    /// Takes another way to the server from now on.
+    pub(crate) async fn take_way(&self, dialler: &Dialler) {
+        let mut lacks_secrets = self.way_lacks_secrets.lock().await;
+        // The same settings made clients before, so this does not fail; if it did, the old way would stay.
+        *lacks_secrets &= self.rest.use_dialler(dialler).is_err();
+    }
+
+    /// Below which address the socket is dialled: where the server says that it is, if that can be used.
+    pub(crate) fn socket_address(&self) -> ServerAddress {
+        let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = server.websocket_url.as_deref();
+        said.and_then(|url| self.rest.address().socket_at(url))
+            .unwrap_or_else(|| self.rest.address().clone())
     }
 
     /// Hands a message to the worker. A worker that is gone takes none; its account's state no longer changes.

@@ -7,7 +7,7 @@ use crate::engine::sign_in::NewSession;
 use crate::error::Error;
 use crate::secret::{SecretText, Token};
 use crate::server::wire::{self, is_error_id, is_id};
-use crate::server::{Outcome, Refusal, Rest, ServerAddress, SignedIn};
+use crate::server::{NetworkProfile, Outcome, Refusal, Rest, ServerAddress, SignedIn};
 use crate::session::AccountId;
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ impl Engine {
     pub(crate) async fn adopt_token(
         self: &Arc<Self>,
         address: ServerAddress,
+        profile: &NetworkProfile,
         token: Token,
     ) -> Result<AccountId, Error> {
-        self.at_the_form(&address).await?;
-        let rest = self.rest(address)?;
+        let rest = self.rest(address, profile)?;
+        self.at_the_form(rest.address()).await?;
         let signed_in = self.whose(&rest, token, None).await?;
         let method = what_it_is(&rest, &signed_in.token).await;
         let session = NewSession {

@@ -21,7 +21,7 @@ use crate::legacy::{
 use crate::pace::{Dice, doubled};
 use crate::policy;
 use crate::secret::Token;
-use crate::server::{Rest, ServerAddress, SignedIn, wire};
+use crate::server::{NetworkProfile, Rest, ServerAddress, SignedIn, wire};
 use crate::session::{Epoch, HostState, State, StoredParts, UnixMillis};
 use crate::vault::{
     self, Binding, Column, KeyName, LegacyRow, LegacyState, NewLegacyRow, Outcome, ReadBack,
@@ -258,6 +258,9 @@ impl Engine {
         let prepared = self
             .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
             .await?;
+        let rest = self
+            .rest(address.clone(), &NetworkProfile::default())
+            .map_err(|_| Failure::Outdated)?;
         let signed_in = self.state_of(&prepared, &session.signed_in);
         let state = match validated {
             Validated::Now => signed_in,
@@ -272,14 +275,17 @@ impl Engine {
                 State::restored(parts, self.times.now()).unwrap_or(signed_in)
             }
         };
-        let outcome = match self.sealed_sign_in(&prepared, &state, &session).await {
+        let outcome = match self
+            .sealed_sign_in(&rest, &prepared, &state, &session)
+            .await
+        {
             Ok(sign_in) => self.vault(move |vault| commit(vault, &sign_in)).await,
             Err(failure) => Err(failure),
         };
         match outcome {
             Ok(Outcome::Committed(stored)) => {
                 self.sign_in_stored(stored).await;
-                self.begin_session(prepared.account, state, session.signed_in)
+                self.begin_session(&rest, prepared.account, state, session.signed_in)
                     .await?;
                 Ok(true)
             }
@@ -293,7 +299,7 @@ impl Engine {
                     return Err(failure);
                 }
                 // A write that failed and yet came to light: the session is stored, and its key is in use.
-                self.begin_session(account, state, session.signed_in)
+                self.begin_session(&rest, account, state, session.signed_in)
                     .await?;
                 Ok(true)
             }
@@ -450,7 +456,7 @@ impl Engine {
         let Some(token) = token else {
             return self.vault(move |vault| vault.drop_legacy(&entry)).await;
         };
-        let Ok(rest) = self.rest(address) else {
+        let Ok(rest) = self.rest(address, &NetworkProfile::default()) else {
             return self.ask_again(row, None).await;
         };
         match self.hear(&rest, token).await {

@@ -102,7 +102,7 @@ impl Sockets {
             };
             let connected = Socket::connect(
                 &account.rest.dialler(),
-                account.rest.address(),
+                &account.socket_address(),
                 &engine.user_agent,
                 &token,
                 resume.as_ref(),

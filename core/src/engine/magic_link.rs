@@ -6,7 +6,7 @@ use crate::engine::problems;
 use crate::engine::sign_in::NewSession;
 use crate::error::Error;
 use crate::secret::SecretText;
-use crate::server::{Outcome, ServerAddress, SignInOutcome};
+use crate::server::{NetworkProfile, Outcome, ServerAddress, SignInOutcome};
 use crate::session::AccountId;
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ impl Engine {
     pub(crate) async fn request_magic_link(
         &self,
         address: ServerAddress,
+        profile: &NetworkProfile,
         login_id: String,
     ) -> Result<MagicLink, Error> {
-        let rest = self.rest(address)?;
+        let rest = self.rest(address, profile)?;
         let answer = rest
             .login_type(&login_id)
             .await
@@ -40,10 +41,11 @@ impl Engine {
     pub(crate) async fn sign_in_with_magic_link(
         self: &Arc<Self>,
         address: ServerAddress,
+        profile: &NetworkProfile,
         link_token: SecretText,
     ) -> Result<AccountId, Error> {
-        self.at_the_form(&address).await?;
-        let rest = self.rest(address)?;
+        let rest = self.rest(address, profile)?;
+        self.at_the_form(rest.address()).await?;
         let device_id = self.own_device_id().await?;
         let outcome = rest
             .sign_in_with_magic_link(&link_token, device_id.as_deref())

@@ -28,9 +28,11 @@ mod server_facts;
 mod sessions;
 mod sign_in;
 mod sso;
+mod stored_profile;
 mod supervisor;
 mod token;
 pub(crate) mod transfers;
+mod way;
 mod webview;
 mod worker;
 
@@ -48,7 +50,7 @@ use crate::engine::worker::{Message, public_standing};
 use crate::error::Error;
 use crate::keystore::KeyStore;
 use crate::policy;
-use crate::server::{AddressError, CallbackAddress, Dialler, Rest, ServerAddress};
+use crate::server::{CallbackAddress, Dialler, ServerAddress};
 use crate::session::{
     AccountId, BootId, Epoch, Event, HostState, NetworkPath, Now, Settings, State, StoredParts,
     View, step,
@@ -106,6 +108,8 @@ pub(crate) struct Engine {
     handle: Handle,
     runtime: Mutex<Option<Runtime>>,
     accounts: Mutex<BTreeMap<AccountId, Arc<Account>>>,
+    /// Accounts that are not looked after, and why.
+    left_alone: Mutex<BTreeMap<AccountId, Error>>,
     host: watch::Sender<HostState>,
     /// What the platform last said of the network.
     path: Mutex<NetworkPath>,
@@ -214,6 +218,7 @@ impl Engine {
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
             accounts: Mutex::new(BTreeMap::new()),
+            left_alone: Mutex::new(BTreeMap::new()),
             host: watch::Sender::new(config.host_state),
             path: Mutex::new(NetworkPath::Up),
             outbox: Outbox::default(),
@@ -229,14 +234,16 @@ impl Engine {
             config,
         });
         for record in records {
-            let id = record.id.0;
+            let id = record.id;
             if let Err(error) = engine.look_after(record) {
-                // Its server was allowed to do without TLS when it was added, and no longer is: no token goes there.
+                // Its server was allowed to do without TLS when it was added, and no longer is; or its profile cannot be used
+                // any more. No token goes there.
                 tracing::warn!(
-                    account = id,
+                    account = id.0,
                     code = error.code(),
                     "the account is left alone"
                 );
+                lock(&engine.left_alone).insert(id, error);
             }
         }
         engine.follow_hints(hints);
@@ -269,8 +276,10 @@ impl Engine {
     fn start(self: &Arc<Self>, record: AccountRecord, state: State) -> Result<Arc<Account>, Error> {
         let address = ServerAddress::parse(&record.server_url, self.config.clear_text)
             .map_err(problems::address)?;
-        let (account, inbox) = Account::new(&record, self.rest(address)?);
+        let (rest, lacks_secrets) = self.first_way(&record, address)?;
+        let (account, inbox) = Account::new(&record, rest, lacks_secrets);
         let account = Arc::new(account);
+        lock(&self.left_alone).remove(&record.id);
         lock(&self.accounts).insert(record.id, account.clone());
         let now = self.times.now();
         // What the first step will show is shown from the start: content that has to be covered is never seen before that.
@@ -315,10 +324,9 @@ impl Engine {
                 .accounts
                 .iter()
                 .any(|snapshot| snapshot.id == id);
-            if known {
-                problems::address(AddressError::ClearTextRefused)
-            } else {
-                Error::NoSuchAccount
+            match lock(&self.left_alone).get(&id) {
+                Some(error) if known => error.clone(),
+                _ => Error::NoSuchAccount,
             }
         })
     }
@@ -332,11 +340,6 @@ impl Engine {
 
     fn every_account(&self) -> Vec<Arc<Account>> {
         lock(&self.accounts).values().cloned().collect()
-    }
-
-    /// Clients for one server.
-    pub(crate) fn rest(&self, address: ServerAddress) -> Result<Rest, Error> {
-        Rest::new(address, &self.dialler, &self.user_agent).map_err(problems::transport)
     }
 
     fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>

@@ -5,7 +5,7 @@
 
 use crate::api::{Notifications, SignInMethod};
 use crate::engine::questions::facts;
-use crate::engine::{Engine, Failure};
+use crate::engine::{Engine, Failure, stored_profile};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
 use crate::keystore::KeyAnswer;
 use crate::pace::{Dice, doubled};
@@ -164,7 +164,10 @@ impl Engine {
         let Ok(address) = ServerAddress::parse(&entry.server_url, self.config.clear_text) else {
             return Tried::Again;
         };
-        let Ok(rest) = self.rest(address) else {
+        // A profile that this version cannot read is no leave to go another way.
+        let profile = stored_profile::read(entry.network_profile.as_deref())
+            .and_then(|stored| stored.opened(&entry.server_url, Some(&key)));
+        let Some(rest) = profile.and_then(|profile| self.rest(address, &profile).ok()) else {
             return Tried::Again;
         };
         if entry.payload == SignInMethod::AccessToken.code() {

@@ -110,6 +110,7 @@ impl Engine {
             diagnostic_id: some("DiagnosticId"),
             signing_key: some("AsymmetricSigningPublicKey"),
             policy: Some(ServerPolicy::of(config).to_json()),
+            websocket_url: some("WebsocketURL"),
         };
         let (id, stored) = (account.id, facts.clone());
         if let Ok(Outcome::Committed(())) = self

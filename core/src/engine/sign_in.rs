@@ -39,8 +39,8 @@ impl Engine {
         address: ServerAddress,
         request: SignIn,
     ) -> Result<AccountId, Error> {
-        self.at_the_form(&address).await?;
-        let rest = self.rest(address)?;
+        let rest = self.rest(address, &request.profile)?;
+        self.at_the_form(rest.address()).await?;
         let credentials = Credentials {
             login_id: request.login_id.trim().to_owned(),
             password: request.password,
@@ -63,7 +63,8 @@ impl Engine {
         let account = self.account(id)?;
         let address = account.rest.address().clone();
         self.at_the_form(&address).await?;
-        let rest = self.rest(address)?;
+        let way = self.way_of(&account).await?;
+        let rest = self.rest(address, way.profile())?;
         let login_id = match request.login_id {
             Some(login_id) => login_id.trim().to_owned(),
             None => self.snapshot(id).ok_or(Error::NoSuchAccount)?.username,
@@ -148,7 +149,7 @@ impl Engine {
     ) -> Result<AccountId, Error> {
         let _storing = self.storing.read().await;
         let (token, method) = (session.signed_in.token.clone(), session.method);
-        match self.store_sign_in(rest.address(), session).await {
+        match self.store_sign_in(rest, session).await {
             Ok(account) => {
                 self.start_welcome(&account);
                 Ok(account.id)
@@ -169,7 +170,7 @@ impl Engine {
             // A link that was opened again after it had signed somebody in.
             return;
         }
-        if self.owe_stray(rest.address(), token).await.is_ok() {
+        if self.owe_stray(rest, token).await.is_ok() {
             self.outbox.kick();
         } else {
             // Nothing else can be done for it.
@@ -191,7 +192,7 @@ impl Engine {
         false
     }
 
-    async fn owe_stray(&self, address: &ServerAddress, token: &Token) -> Result<(), Failure> {
+    async fn owe_stray(&self, rest: &Rest, token: &Token) -> Result<(), Failure> {
         let key = self
             .keys
             .outbox_key()
@@ -204,8 +205,9 @@ impl Engine {
             column: Column::OutboxToken,
         };
         let sealed = seal(&key, binding, token).map_err(|_| Failure::NoRandomness)?;
-        let (url, at) = (address.as_str().to_owned(), self.times.wall());
-        self.vault(move |vault| vault.owe_stray(&url, &sealed, at))
+        let profile = self.sealed_profile(rest).await?;
+        let (url, at) = (rest.address().as_str().to_owned(), self.times.wall());
+        self.vault(move |vault| vault.owe_stray(&url, &sealed, profile.as_deref(), at))
             .await
             .map(|_| ())
     }
@@ -262,23 +264,23 @@ impl Engine {
 
     async fn store_sign_in(
         self: &Arc<Self>,
-        address: &ServerAddress,
+        rest: &Rest,
         session: NewSession,
     ) -> Result<Arc<Account>, Failure> {
         let mut tries = 0;
         loop {
             let (url, user_id) = (
-                address.as_str().to_owned(),
+                rest.address().as_str().to_owned(),
                 session.signed_in.user.id.clone(),
             );
             let prepared = self
                 .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
                 .await?;
             let state = self.state_of(&prepared, &session.signed_in);
-            match self.commit_sign_in(&prepared, &state, &session).await {
+            match self.commit_sign_in(rest, &prepared, &state, &session).await {
                 Ok(()) => {
                     return self
-                        .begin_session(prepared.account, state, session.signed_in)
+                        .begin_session(rest, prepared.account, state, session.signed_in)
                         .await;
                 }
                 // Somebody signed in as the same user in the meantime, or the app was suspended; what was set aside is void.
@@ -292,7 +294,9 @@ impl Engine {
                     match abandoned {
                         // A write that failed and yet came to light: the session is stored, and its key is in use.
                         Ok(false) => {
-                            return self.begin_session(account, state, session.signed_in).await;
+                            return self
+                                .begin_session(rest, account, state, session.signed_in)
+                                .await;
                         }
                         Ok(true) => self.delete_keys(vec![name]),
                         // The next open finds the key by its name.
@@ -317,11 +321,12 @@ impl Engine {
 
     async fn commit_sign_in(
         self: &Arc<Self>,
+        rest: &Rest,
         prepared: &PreparedSignIn,
         state: &State,
         session: &NewSession,
     ) -> Result<(), Failure> {
-        let sign_in = self.sealed_sign_in(prepared, state, session).await?;
+        let sign_in = self.sealed_sign_in(rest, prepared, state, session).await?;
         let outcome = self
             .vault(move |vault| vault.commit_sign_in(&sign_in))
             .await?;
@@ -335,6 +340,7 @@ impl Engine {
     /// Makes the key of a prepared sign-in and puts together what is to be stored.
     pub(super) async fn sealed_sign_in(
         &self,
+        rest: &Rest,
         prepared: &PreparedSignIn,
         state: &State,
         session: &NewSession,
@@ -375,6 +381,7 @@ impl Engine {
             },
             server: ServerFacts {
                 name: None,
+                websocket_url: None,
                 version: version_number(signed_in.version_id.as_deref()),
                 ..ServerFacts::default()
             },
@@ -384,7 +391,7 @@ impl Engine {
             device_id: session.device_id.clone(),
             expires_at: None,
             server_date: signed_in.date,
-            network_profile: None,
+            network_profile: self.sealed_profile(rest).await?,
             at: self.stamp(),
         })
     }
@@ -403,6 +410,7 @@ impl Engine {
     /// Lets the worker of the account know of its new session, or starts one.
     pub(super) async fn begin_session(
         self: &Arc<Self>,
+        rest: &Rest,
         id: AccountId,
         state: State,
         signed_in: SignedIn,
@@ -415,6 +423,7 @@ impl Engine {
         let waits_for_erasing = record.waits_for_erasing;
         let account = match self.account(id) {
             Ok(account) => {
+                account.take_way(&rest.dialler()).await;
                 account.tokens.keep(epoch, signed_in.token).await;
                 self.show_record(&record);
                 let (done, seen) = oneshot::channel();
@@ -428,6 +437,7 @@ impl Engine {
             }
             Err(_) => {
                 let account = self.start(record, state).map_err(|_| Failure::Closed)?;
+                account.take_way(&rest.dialler()).await;
                 account.tokens.keep(epoch, signed_in.token).await;
                 account
             }

@@ -5,12 +5,12 @@
 
 use crate::api::{SignInMethod, SsoStart};
 use crate::engine::sign_in::NewSession;
-use crate::engine::{Engine, problems};
+use crate::engine::{Engine, problems, stored_profile};
 use crate::error::Error;
 use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::server::sso::{Callback, Challenge, Grant, start_url};
-use crate::server::{Rest, ServerAddress, SignedIn, SsoMethod};
+use crate::server::{NetworkProfile, Rest, ServerAddress, SignedIn, SsoMethod};
 use crate::session::AccountId;
 use crate::vault::{NewPendingSignIn, PendingSignIn, seal_verifier, unseal_verifier};
 use std::sync::Arc;
@@ -20,9 +20,13 @@ impl Engine {
     pub(crate) async fn begin_sso(
         &self,
         address: ServerAddress,
+        profile: &NetworkProfile,
         method: SsoMethod,
         account: Option<AccountId>,
     ) -> Result<SsoStart, Error> {
+        self.dialler
+            .with_profile(profile)
+            .map_err(problems::profile)?;
         let key = self.at_the_form(&address).await?;
         let challenge = Challenge::generate().ok_or(Error::KeyStoreUnavailable)?;
         let url = start_url(&address, method, &self.callback, &challenge).ok_or(
@@ -34,11 +38,14 @@ impl Engine {
         let sealed_verifier =
             seal_verifier(&key, &server_url, &challenge.state, &challenge.verifier)
                 .map_err(|_| Error::KeyStoreUnavailable)?;
+        let network_profile = stored_profile::write(profile, &server_url, &key)
+            .map_err(|_| Error::KeyStoreUnavailable)?;
         let pending = NewPendingSignIn {
             server_url,
             account,
             state: challenge.state,
             sealed_verifier,
+            network_profile,
             begun: self.stamp(),
         };
         self.vault(move |vault| vault.begin_pending_sign_in(&pending))
@@ -54,8 +61,15 @@ impl Engine {
         id: AccountId,
         method: SsoMethod,
     ) -> Result<SsoStart, Error> {
-        let address = self.account(id)?.rest.address().clone();
-        self.begin_sso(address, method, Some(id)).await
+        let account = self.account(id)?;
+        let way = self.way_of(&account).await?;
+        self.begin_sso(
+            account.rest.address().clone(),
+            way.profile(),
+            method,
+            Some(id),
+        )
+        .await
     }
 
     pub(crate) async fn finish_sso(self: &Arc<Self>, link: String) -> Result<AccountId, Error> {
@@ -79,7 +93,11 @@ impl Engine {
             &begun.sealed_verifier,
         )
         .map_err(|_| Error::CallbackRefused)?;
-        let rest = self.rest(address)?;
+        // A profile that cannot be read any more: whoever began this begins it again.
+        let profile = stored_profile::read(begun.network_profile.as_deref())
+            .and_then(|stored| stored.opened(&begun.server_url, Some(&key)))
+            .ok_or(Error::CallbackRefused)?;
+        let rest = self.rest(address, &profile)?;
         let (token, csrf) = match callback.grant {
             Grant::Token { token, csrf } => (token, csrf),
             Grant::Code(code) => {

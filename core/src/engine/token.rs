@@ -73,6 +73,16 @@ async fn read(engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token
         KeyAnswer::Absent => return Err(NoToken::Key(KeyTrouble::Absent)),
         KeyAnswer::Unavailable => return Err(NoToken::Key(KeyTrouble::Unavailable)),
     };
+    // No request with the token goes out before the way is the whole one.
+    if let Ok(account) = engine.account(account) {
+        engine
+            .complete_way(&account)
+            .await
+            .map_err(|error| match error {
+                Failure::KeyStore => NoToken::Key(KeyTrouble::Unavailable),
+                failure => NoToken::Store(failure),
+            })?;
+    }
     let binding = Binding {
         account,
         epoch,

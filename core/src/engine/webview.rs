@@ -8,7 +8,7 @@ use crate::engine::{Engine, lock};
 use crate::error::Error;
 use crate::policy;
 use crate::secret::SecretText;
-use crate::server::ServerAddress;
+use crate::server::{NetworkProfile, ServerAddress};
 use crate::session::{AccountId, BootMillis};
 use crate::vault::{self, AccountRecord};
 use crate::webview::{Contents, FromWebView, WebCookies, WebView, expiry_lines, lifetime, lines};
@@ -139,7 +139,7 @@ impl Engine {
         found: FromWebView,
     ) -> Result<AccountId, Error> {
         self.at_the_form(&address).await?;
-        let rest = self.rest(address)?;
+        let rest = self.rest(address, &NetworkProfile::default())?;
         let signed_in = self.whose(&rest, found.token, found.csrf).await?;
         let session = NewSession {
             signed_in,

@@ -15,6 +15,7 @@ const COLUMNS: &str = "SELECT id, server_url, user_id, username, roles, locale, 
     device_id, signed_in_at, signed_in_server_date, expires_at, validated_wall, validated_boot, validated_boot_id,
     ended_at, restore_until_wall, restore_until_boot, restore_until_boot_id, header_habits, network_profile,
     diagnostic_id, signing_key, server_policy,
+    websocket_url,
     EXISTS (SELECT 1 FROM obligations WHERE obligations.server_url = accounts.server_url AND acknowledged = 0
         AND obligations.id <= accounts.erase_first) AS waits_for_erasing
     FROM accounts";
@@ -54,15 +55,39 @@ impl Vault {
         self.set(
             account,
             epoch,
-            "server_name = ?3, server_version = ?4, diagnostic_id = ?5, signing_key = ?6, server_policy = ?7",
+            "server_name = ?3, server_version = ?4, diagnostic_id = ?5, signing_key = ?6, server_policy = ?7, websocket_url = ?8",
             &[
                 &facts.name,
                 &facts.version,
                 &facts.diagnostic_id,
                 &facts.signing_key,
                 &facts.policy,
+                &facts.websocket_url,
             ],
         )
+    }
+
+    /// Stores how an account reaches its server, as JSON without an open secret; what is owed to that server goes the same
+    /// way from then on. False if there is no such account.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn set_network_profile(
+        &mut self,
+        account: AccountId,
+        profile: Option<&str>,
+    ) -> Result<bool, VaultError> {
+        self.write(Reserve::Keep, |transaction| {
+            let changed = transaction.execute(
+                "UPDATE accounts SET network_profile = ?2 WHERE id = ?1",
+                (account.0, profile),
+            )?;
+            transaction.execute(
+                "UPDATE outbox SET network_profile = ?2 WHERE account = ?1",
+                (account.0, profile),
+            )?;
+            Ok(changed == 1)
+        })
     }
 
     /// Stores what was learned about response headers, as JSON.
@@ -251,6 +276,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountRecord> {
             diagnostic_id: row.get("diagnostic_id")?,
             signing_key: row.get("signing_key")?,
             policy: row.get("server_policy")?,
+            websocket_url: row.get("websocket_url")?,
         },
         sign_in_method: row.get("sign_in_method")?,
         position: row.get("position")?,

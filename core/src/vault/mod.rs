@@ -54,8 +54,9 @@ pub use records::{
 };
 pub use reminders::MAY_HAVE_EXPIRED;
 pub use seal::{
-    Binding, Column, SealError, Sealed, UnsealError, seal, seal_legacy, seal_verifier, unseal,
-    unseal_legacy, unseal_verifier,
+    Binding, Column, ProfileSecret, SealError, Sealed, UnsealError, seal, seal_legacy,
+    seal_profile_secret, seal_verifier, unseal, unseal_legacy, unseal_profile_secret,
+    unseal_verifier,
 };
 pub(crate) use seal::{seal_bytes, unseal_bytes};
 pub use sign_in::{ExistingSession, PreparedSignIn, SignIn, SignedIn};

@@ -86,13 +86,15 @@ impl Vault {
         &mut self,
         server_url: &str,
         sealed: &Sealed,
+        network_profile: Option<&str>,
         at: UnixMillis,
     ) -> Result<OutboxId, VaultError> {
         self.write(Reserve::Spend, |transaction| {
             let id = transaction
                 .prepare_cached(
-                    "INSERT INTO outbox (account, epoch, kind, server_url, sealed_token, payload, next_try_at, created_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?6) RETURNING id",
+                    "INSERT INTO outbox (account, epoch, kind, server_url, sealed_token, payload, network_profile,
+                         next_try_at, created_at)
+                     VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?7) RETURNING id",
                 )?
                 .query_row(
                     (
@@ -101,6 +103,7 @@ impl Vault {
                         OutboxKind::RevokeToken.code(),
                         server_url,
                         sealed.as_bytes(),
+                        network_profile,
                         at.0,
                     ),
                     |row| row.get(0),

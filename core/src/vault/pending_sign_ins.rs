@@ -26,6 +26,8 @@ pub struct NewPendingSignIn {
     pub state: String,
     /// What proves that the one who finishes is the one who began: see [`seal_verifier`](super::seal_verifier).
     pub sealed_verifier: Sealed,
+    /// The network profile to go on with, as JSON.
+    pub network_profile: Option<String>,
     /// Now.
     pub begun: Stamp,
 }
@@ -85,8 +87,8 @@ impl Vault {
             )?;
             let id = transaction.query_row(
                 "INSERT INTO pending_sign_ins (server_url, account, state, sealed_verifier, begun_wall, begun_boot,
-                     begun_boot_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+                     begun_boot_id, network_profile)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
                 (
                     &pending.server_url,
                     pending.account.map(|account| account.0),
@@ -95,6 +97,7 @@ impl Vault {
                     pending.begun.wall.0,
                     pending.begun.boot.0,
                     &pending.begun.boot_id.0,
+                    &pending.network_profile,
                 ),
                 |row| row.get(0),
             )?;
@@ -140,7 +143,8 @@ fn drop_over(transaction: &Transaction<'_>, now: &Stamp) -> Result<(), VaultErro
 pub(super) fn all(connection: &Connection) -> Result<Vec<PendingSignIn>, VaultError> {
     let pending = connection
         .prepare_cached(
-            "SELECT id, server_url, account, state, sealed_verifier, begun_wall, begun_boot, begun_boot_id
+            "SELECT id, server_url, account, state, sealed_verifier, begun_wall, begun_boot, begun_boot_id,
+                 network_profile
              FROM pending_sign_ins ORDER BY id",
         )?
         .query_map([], from_row)?
@@ -156,6 +160,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<PendingSignIn> {
             account: row.get::<_, Option<i64>>("account")?.map(AccountId),
             state: row.get("state")?,
             sealed_verifier: Sealed::from_bytes(row.get("sealed_verifier")?),
+            network_profile: row.get("network_profile")?,
             begun: Stamp {
                 wall: UnixMillis(row.get("begun_wall")?),
                 boot: BootMillis(row.get("begun_boot")?),
@@ -189,6 +194,7 @@ mod tests {
                 account: None,
                 state: "state".to_owned(),
                 sealed_verifier: Sealed::from_bytes(Vec::new()),
+                network_profile: None,
                 begun: stamp("first", 1_000, 1_000_000),
             },
         };

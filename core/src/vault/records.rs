@@ -99,6 +99,8 @@ pub struct ServerFacts {
     pub signing_key: Option<String>,
     /// What its administrators decide about sessions, as JSON.
     pub policy: Option<String>,
+    /// Below which URL its realtime socket is, where that is not the server's own.
+    pub websocket_url: Option<String>,
 }
 
 /// One account, whole.

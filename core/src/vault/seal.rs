@@ -166,6 +166,52 @@ fn verifier_context(server_url: &str, state: &str) -> Vec<u8> {
     format!("pending_sign_ins.sealed_verifier\n{server_url}\n{state}").into_bytes()
 }
 
+/// Which secret of a network profile is sealed; it opens only as what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileSecret {
+    /// What a gateway before the server wants.
+    PreAuth,
+    /// The password for the proxy.
+    ProxyPassword,
+}
+
+/// Seals a secret of a network profile under the outbox key, bound to the server it is for.
+///
+/// # Errors
+/// If the operating system gives no random numbers.
+pub fn seal_profile_secret(
+    key: &Key,
+    server_url: &str,
+    which: ProfileSecret,
+    secret: &SecretText,
+) -> Result<Sealed, SealError> {
+    let context = profile_context(server_url, which);
+    seal_bytes(key, &context, secret.expose().as_bytes()).map(Sealed)
+}
+
+/// Opens a secret of a network profile.
+///
+/// # Errors
+/// If the key is another one, or the bytes, the server or the kind are not those it was sealed with.
+pub fn unseal_profile_secret(
+    key: &Key,
+    server_url: &str,
+    which: ProfileSecret,
+    sealed: &Sealed,
+) -> Result<SecretText, UnsealError> {
+    let bytes = unseal_bytes(key, &profile_context(server_url, which), &sealed.0)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| UnsealError::Tampered)?;
+    Ok(SecretText::new(text))
+}
+
+fn profile_context(server_url: &str, which: ProfileSecret) -> Vec<u8> {
+    let which = match which {
+        ProfileSecret::PreAuth => "pre_auth",
+        ProfileSecret::ProxyPassword => "proxy_password",
+    };
+    format!("network_profile.{which}\n{server_url}").into_bytes()
+}
+
 fn fingerprint(key: &Key) -> [u8; FINGERPRINT] {
     let digest = Sha256::new()
         .chain_update(b"steadfast sealing key")
@@ -329,6 +375,19 @@ mod tests {
                 Err(UnsealError::Tampered)
             );
         }
+    }
+
+    #[test]
+    fn a_secret_of_a_profile_opens_only_for_its_server_and_as_what_it_is() {
+        let (secret, server) = (SecretText::new("secret"), "https://chat.example.com");
+        let which = ProfileSecret::PreAuth;
+        let sealed = seal_profile_secret(&key(1), server, which, &secret).unwrap();
+        let open = |server, which| unseal_profile_secret(&key(1), server, which, &sealed);
+        assert_eq!(open(server, which), Ok(secret));
+        let elsewhere = open("https://evil.example.com", which);
+        assert_eq!(elsewhere, Err(UnsealError::Tampered));
+        let as_another = open(server, ProfileSecret::ProxyPassword);
+        assert_eq!(as_another, Err(UnsealError::Tampered));
     }
 
     #[test]

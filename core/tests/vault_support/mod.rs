@@ -188,6 +188,7 @@ impl Device {
             account,
             state: "state".to_owned(),
             sealed_verifier: seal_verifier(&self.outbox_key(), server, "state", &verifier).unwrap(),
+            network_profile: Some(r#"{"proxy":{"kind":"direct"}}"#.to_owned()),
             begun: stamp(1_000),
         }
     }
@@ -207,7 +208,7 @@ impl Device {
         let binding = binding(account, epoch, Column::OutboxToken);
         let sealed = seal(&self.outbox_key(), binding, &Token::new(token).unwrap()).unwrap();
         self.vault
-            .owe_stray(server, &sealed, UnixMillis(1))
+            .owe_stray(server, &sealed, None, UnixMillis(1))
             .unwrap();
     }
 

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use steadfast::{Config, Error, SecretText, SignIn, keystore::KeyStore, server::Resolve};
+use steadfast::{
+    Config, Error, NetworkProfile, SecretText, SignIn, keystore::KeyStore, server::Resolve,
+};
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
 use steadfast_testserver::{Control, Role, Server};
@@ -54,6 +56,7 @@ impl User {
             password: SecretText::new(self.password.0.clone()),
             mfa_code: None,
             ldap_only: false,
+            profile: NetworkProfile::default(),
         }
     }
 }

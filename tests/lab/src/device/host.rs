@@ -10,9 +10,9 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use steadfast::{
-    AccountId, Changes, Config, Confirmation, Error, HostState, Method, NetworkPath, Notice,
-    NoticeId, NoticeKind, Request, Revision, SecretText, Shows, SignIn, Snapshot, Steadfast,
-    UserQuery, keystore::FileKeyStore, policy::BACKGROUND_GRACE,
+    AccountId, Changes, Config, Confirmation, Error, HostState, Method, NetworkPath,
+    NetworkProfile, Notice, NoticeId, NoticeKind, Request, Revision, SecretText, Shows, SignIn,
+    Snapshot, Steadfast, UserQuery, keystore::FileKeyStore, policy::BACKGROUND_GRACE,
 };
 
 use super::message::{Command, Event, Line, Place, Screen, SessionRow, Setup, now_ms};
@@ -205,6 +205,7 @@ impl Host {
                     password: SecretText::new(password.0),
                     mfa_code: mfa_code.map(SecretText::new),
                     ldap_only: false,
+                    profile: NetworkProfile::default(),
                 })
                 .await?;
                 self.draw();

@@ -1,0 +1,226 @@
+//! What stands before a server and wants something of its own: a secret, a certificate; and keys that the app pins.
+
+use std::sync::atomic::Ordering;
+
+use steadfast::{Destination, Error, NetworkProfile, Pin, Pins, SsoMethod, Standing, UnixMillis};
+
+use crate::support::{
+    Gate, Platform, Rules, alice_at, authority, config, holds, open, server, until, until_live,
+};
+
+const SECRET: &str = "CANARYpreauth";
+
+fn with_secret(secret: &str) -> NetworkProfile {
+    NetworkProfile {
+        pre_auth: Some(secret.into()),
+        ..NetworkProfile::default()
+    }
+}
+
+/// Hazards A11.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_gets_its_secret_with_everything_and_nobody_else_does() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let rules = Rules {
+        pre_auth: Some(SECRET),
+        ..Rules::default()
+    };
+    let gate = Gate::before(&server, rules).await;
+    let core = open(folder.path(), config(folder.path(), &gate));
+    let probed = core.probe_server(&gate.url()).await;
+    assert_eq!(probed, Err(Error::PreAuthenticationNeeded));
+    let wrong = Destination::new(gate.url()).with_profile(with_secret("wrong"));
+    assert_eq!(
+        core.probe_server(wrong).await,
+        Err(Error::PreAuthenticationRefused)
+    );
+    let right = Destination::new(gate.url()).with_profile(with_secret(SECRET));
+    core.probe_server(right.clone()).await.unwrap();
+    assert!(!format!("{right:?}").contains("CANARY"));
+    let before = gate.heads().len();
+
+    let id = core
+        .sign_in(alice_at(&gate.url()).with_profile(with_secret(SECRET)))
+        .await
+        .unwrap();
+    until_live(&core, id).await;
+    core.begin_sso(right, SsoMethod::GitLab).await.unwrap();
+    let file = folder.path().join("vault");
+    assert_eq!(holds(&file, SECRET), Vec::<String>::new());
+    core.close().await;
+
+    // After a restart as well, the first request included.
+    let core = open(folder.path(), config(folder.path(), &gate));
+    until_live(&core, id).await;
+    assert_eq!(core.snapshot(id).unwrap().standing, Standing::Active);
+    let heads = gate.heads();
+    let header = format!("x-mattermost-preauth-secret: {SECRET}");
+    for head in &heads[before..] {
+        let carries = head.lines().any(|line| line.eq_ignore_ascii_case(&header));
+        assert!(carries, "{}", head.lines().next().unwrap());
+    }
+    assert!(
+        heads[before..]
+            .iter()
+            .any(|head| head.contains("/websocket"))
+    );
+
+    // The secret was changed: the session stays, and comes back with the new secret.
+    core.set_network_profile(id, with_secret("outdated"))
+        .await
+        .unwrap();
+    until(&core, id, |snapshot| snapshot.link != steadfast::Link::Live).await;
+    let standing = core.verify(id, std::time::Duration::from_secs(5)).await;
+    assert_ne!(standing, Ok(Standing::Ended));
+    core.set_network_profile(id, with_secret(SECRET))
+        .await
+        .unwrap();
+    until_live(&core, id).await;
+    core.close().await;
+    assert_eq!(holds(&file, SECRET), Vec::<String>::new());
+}
+
+/// Hazards E09.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_is_shown_and_its_key_stays_with_the_platform() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let issuer = authority("Company");
+    let platform = Platform::with_certificate_of(&issuer);
+    for old_tls in [false, true] {
+        let rules = Rules {
+            clients_of: Some(issuer.der().to_vec()),
+            old_tls,
+            ..Rules::default()
+        };
+        let gate = Gate::before(&server, rules).await;
+        let mut config = config(&folder.path().join(old_tls.to_string()), &gate);
+        config.network.certificates = Some(platform.clone());
+        std::fs::create_dir_all(folder.path().join(old_tls.to_string())).unwrap();
+        let core = open(&folder.path().join(old_tls.to_string()), config);
+        let certificate = |name: &str| NetworkProfile {
+            client_certificate: Some(name.to_owned()),
+            ..NetworkProfile::default()
+        };
+        if !old_tls {
+            // An old handshake ends with an alert that says nothing of certificates.
+            let without = core.probe_server(&gate.url()).await;
+            assert_eq!(without, Err(Error::ClientCertificateNeeded));
+            let unknown = Destination::new(gate.url()).with_profile(certificate("other"));
+            assert_eq!(
+                core.probe_server(unknown).await,
+                Err(Error::ClientCertificateNeeded)
+            );
+        }
+        assert!(gate.heads().is_empty());
+
+        let id = core
+            .sign_in(alice_at(&gate.url()).with_profile(certificate("work")))
+            .await
+            .unwrap();
+        until_live(&core, id).await;
+        core.active_sessions(id).await.unwrap();
+        // One configuration serves requests and the socket, so what the first handshake agreed on serves the others: most
+        // are short, and the platform signs for the few long ones alone.
+        let (full, resumed) = {
+            let seen = gate.seen.lock().unwrap();
+            (seen.full_handshakes, seen.resumed_handshakes)
+        };
+        assert!(resumed > full, "{full} full, {resumed} resumed");
+        let signed = platform.signatures.swap(0, Ordering::SeqCst);
+        assert!(signed > 0 && signed <= full, "{signed} of {full}");
+        core.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_whose_certificate_nobody_knows_any_more_is_left_alone_until_it_is_told_another_way()
+ {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let platform = Platform::with_certificate_of(&authority("Company"));
+    let gate = Gate::before(&server, Rules::default()).await;
+    let mut known = config(folder.path(), &gate);
+    known.network.certificates = Some(platform);
+    let profile = NetworkProfile {
+        client_certificate: Some("work".to_owned()),
+        ..NetworkProfile::default()
+    };
+    let core = open(folder.path(), known);
+    let id = core
+        .sign_in(alice_at(&gate.url()).with_profile(profile))
+        .await
+        .unwrap();
+    core.close().await;
+
+    let core = open(folder.path(), config(folder.path(), &gate));
+    let unusable = Error::InvalidArgument {
+        argument: "client_certificate",
+    };
+    assert_eq!(core.active_sessions(id).await.err(), Some(unusable));
+    core.set_network_profile(id, NetworkProfile::default())
+        .await
+        .unwrap();
+    until_live(&core, id).await;
+}
+
+fn pinned(keys: [Pin; 2], until: UnixMillis) -> NetworkProfile {
+    NetworkProfile {
+        pins: Some(Pins {
+            keys: keys.to_vec(),
+            until,
+        }),
+        ..NetworkProfile::default()
+    }
+}
+
+/// Hazards E08.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_key_is_held_to_until_its_end() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let gate = Gate::before(&server, Rules::default()).await;
+    let core = open(folder.path(), config(folder.path(), &gate));
+    let (never, long_ago) = (UnixMillis(i64::MAX), UnixMillis(1_000_000_000_000));
+    let (reserve, other) = (Pin([1; 32]), Pin([2; 32]));
+    let probe = async |profile| {
+        let at = Destination::new(gate.url()).with_profile(profile);
+        core.probe_server(at).await.map(|_| ())
+    };
+    let refused = Error::InsecureConnection {
+        reason: "not the pinned key",
+    };
+    assert_eq!(probe(pinned([gate.pin, reserve], never)).await, Ok(()));
+    assert_eq!(probe(pinned([reserve, gate.pin], never)).await, Ok(()));
+    assert_eq!(
+        probe(pinned([reserve, other], never)).await,
+        Err(refused.clone())
+    );
+    assert_eq!(probe(pinned([reserve, other], long_ago)).await, Ok(()));
+    let single = probe(pinned([reserve, reserve], never)).await;
+    assert_eq!(single, Err(Error::InvalidArgument { argument: "pins" }));
+    let heads = gate.heads().len();
+
+    // A pin takes nothing away from what a certificate must fulfil besides.
+    let stranger = Gate::before(&server, Rules::default()).await;
+    let at = Destination::new(stranger.url()).with_profile(pinned([stranger.pin, reserve], never));
+    let untrusted = Error::InsecureConnection {
+        reason: "unknown issuer",
+    };
+    assert_eq!(core.probe_server(at).await.err(), Some(untrusted));
+
+    let id = core
+        .sign_in(alice_at(&gate.url()).with_profile(pinned([gate.pin, reserve], never)))
+        .await
+        .unwrap();
+    until_live(&core, id).await;
+    assert!(gate.heads().len() > heads);
+    core.set_network_profile(id, pinned([other, reserve], never))
+        .await
+        .unwrap();
+    until(&core, id, |snapshot| snapshot.link != steadfast::Link::Live).await;
+    assert_eq!(core.active_sessions(id).await.err(), Some(refused));
+    let standing = core.verify(id, std::time::Duration::from_secs(5)).await;
+    assert_ne!(standing, Ok(Standing::Ended));
+    core.set_network_profile(id, pinned([other, reserve], long_ago))
+        .await
+        .unwrap();
+    until_live(&core, id).await;
+}
