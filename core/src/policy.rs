@@ -262,5 +262,5 @@ pub const HINT_FILE_LIMIT: u64 = 2 * 1024;
 pub const PROXY_ANSWER_LIMIT: usize = 8 * 1024;
 /// Pins that a profile needs: a single one locks everybody out when the server's key is lost.
 pub const PINS_AT_LEAST: usize = 2;
-/// Deadline of the look whether a server speaks without TLS: it only words an error that is known already.
-pub const CLEAR_TEXT_LOOK: Duration = seconds(5);
+/// Deadline of a second look at a server that cannot be used: it only words an error that is known already.
+pub const SECOND_PROBE: Duration = seconds(5);

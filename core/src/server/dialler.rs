@@ -329,6 +329,34 @@ mod tests {
 
     /// Hazard A31.
     #[test]
+    fn one_tls_configuration_serves_all_whose_profiles_agree_on_what_tls_needs() {
+        use crate::server::Pin;
+        use crate::session::UnixMillis;
+        let device = Dialler::new(&DeviceNetwork::default()).unwrap();
+        let with = |change: fn(&mut NetworkProfile)| {
+            let mut profile = NetworkProfile::default();
+            change(&mut profile);
+            device.with_profile(&profile).unwrap()
+        };
+        let behind_a_gate = with(|profile| profile.pre_auth = Some("secret".into()));
+        let through_a_proxy =
+            with(|profile| profile.proxy = Proxy::Http(HttpProxy::new("proxy.example", 1)));
+        assert!(Arc::ptr_eq(&device.tls, &behind_a_gate.tls));
+        assert!(Arc::ptr_eq(&device.tls, &through_a_proxy.tls));
+        let pinned = || {
+            with(|profile| {
+                profile.pins = Some(Pins {
+                    keys: vec![Pin([1; 32]), Pin([2; 32])],
+                    until: UnixMillis(9),
+                });
+            })
+        };
+        let first = pinned();
+        assert!(!Arc::ptr_eq(&device.tls, &first.tls));
+        assert!(Arc::ptr_eq(&first.tls, &pinned().tls));
+    }
+
+    #[test]
     fn families_alternate_and_keep_their_order() {
         let ordered = interleave(vec![
             address("[::1]:1"),

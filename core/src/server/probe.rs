@@ -2,12 +2,13 @@
 
 use crate::policy;
 use std::time::Duration;
+use tokio::io::AsyncReadExt;
 
 use super::address::{ClearText, ServerAddress};
 use super::dialler::Dialler;
 use super::profile::NetworkProfile;
 use super::rest::{Outcome, Reply, RequestParts, Rest};
-use super::transport::{TlsReason, TransportError, TransportErrorKind};
+use super::transport::{TlsReason, TransportError, TransportErrorKind, classify};
 use super::wire::ClientConfig;
 
 /// The path that is asked, below the address.
@@ -141,7 +142,12 @@ pub async fn probe_server(
     let rest = Rest::new(address.clone(), dialler, user_agent)?;
     let answer = match rest.config(None).await {
         Ok(answer) => answer,
-        Err(error) => {
+        Err(mut error) => {
+            if error.kind == TransportErrorKind::Reset
+                && let Some(kind) = refusal_in_handshake(dialler, address).await
+            {
+                error.kind = kind;
+            }
             let only = speaks_clear_text(dialler, address, user_agent, error.kind).await;
             return Err(if only {
                 ProbeError::OnlyClearText
@@ -160,13 +166,35 @@ pub async fn probe_server(
     }
 }
 
+/// What a server says that ends a connection at once. A server that wants a certificate says so only after the client has
+/// sent its first request, and what it says is lost if it closes before it has read that. So nothing is sent here.
+async fn refusal_in_handshake(
+    dialler: &Dialler,
+    address: &ServerAddress,
+) -> Option<TransportErrorKind> {
+    let mut stream = match dialler.dial(address).await {
+        Ok(stream) => stream,
+        Err(error) => return Some(error.kind).filter(|kind| is_tls(*kind)),
+    };
+    let read = tokio::time::timeout(policy::SECOND_PROBE, stream.read_u8()).await;
+    let error = read.ok()?.err()?;
+    classify(&error).filter(|kind| is_tls(*kind))
+}
+
+fn is_tls(kind: TransportErrorKind) -> bool {
+    matches!(kind, TransportErrorKind::Tls(_))
+}
+
 /// The version of a server that is from before this protocol.
 async fn old_version(rest: &Rest) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct OldPing {
         version: String,
     }
-    let reply = rest.send(RequestParts::get(OLD_PING_PATH)).await.ok()?;
+    let reply = rest
+        .send(RequestParts::get(OLD_PING_PATH).fresh())
+        .await
+        .ok()?;
     let ping: OldPing = (reply.status == 200).then(|| reply.json())??;
     major_minor(&ping.version)?;
     Some(ping.version)
@@ -199,7 +227,7 @@ async fn speaks_clear_text(
     let Ok(rest) = Rest::new(plain, &bare, user_agent) else {
         return false;
     };
-    let look = RequestParts::get("/api/v4/system/ping").deadline(policy::CLEAR_TEXT_LOOK);
+    let look = RequestParts::get("/api/v4/system/ping").deadline(policy::SECOND_PROBE);
     matches!(rest.send(look).await, Ok(reply) if reply.version_id.is_some())
 }
 

@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+mod canary;
 mod gates;
 mod names;
 mod probes;

@@ -190,6 +190,7 @@ async fn pass_on(
         None => None,
     };
     if let Some(answer) = answer {
+        let answer = answer.replacen("\r\n", "\r\nConnection: close\r\n", 1);
         let _ = client.write_all(answer.as_bytes()).await;
         let _ = client.shutdown().await;
         return;
