@@ -95,7 +95,7 @@ async fn a_message_that_would_cost_the_connection_is_not_sent() {
         sockets,
         "the same connection"
     );
-    core.network_changed(NetworkPath::Down).unwrap();
+    core.network_changed(NetworkPath::Down, None).unwrap();
     assert_eq!(
         core.send(account, "get_statuses", Value::Null).await,
         Err(Error::Offline)

@@ -97,7 +97,6 @@ async fn a_resolver_that_hangs_holds_up_no_close() {
     assert_eq!(probing.await.unwrap(), Err(Error::Closed));
 }
 
-/// Hazards A18.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_only_an_ipv6_address_is_reached() {
     let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
