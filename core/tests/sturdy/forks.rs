@@ -25,7 +25,7 @@ async fn in_a_forked_process_every_call_says_closed_and_none_hangs() {
                 == Poll::Ready(Err(Error::Closed)),
             pin!(core.verify(alice, Duration::from_secs(60))).poll(&mut context)
                 == Poll::Ready(Err(Error::Closed)),
-            core.network_changed(NetworkPath::Up) == Err(Error::Closed),
+            core.network_changed(NetworkPath::Up, None) == Err(Error::Closed),
             pin!(core.close()).poll(&mut context) == Poll::Ready(()),
         ];
         let wrong = closed.iter().position(|closed| !closed);
