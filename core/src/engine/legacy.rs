@@ -251,6 +251,9 @@ impl Engine {
         + Send
         + 'static,
     ) -> Result<bool, Failure> {
+        let rest = self
+            .rest(address.clone(), &NetworkProfile::default())
+            .map_err(|_| Failure::Outdated)?;
         let (url, user_id) = (
             address.as_str().to_owned(),
             session.signed_in.user.id.clone(),
@@ -258,9 +261,6 @@ impl Engine {
         let prepared = self
             .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
             .await?;
-        let rest = self
-            .rest(address.clone(), &NetworkProfile::default())
-            .map_err(|_| Failure::Outdated)?;
         let signed_in = self.state_of(&prepared, &session.signed_in);
         let state = match validated {
             Validated::Now => signed_in,

@@ -15,7 +15,7 @@ async fn offline_it_can_be_used_at_once_and_is_confirmed_when_the_way_is_back() 
     let world = World::new().await;
     world.faults().refuse(true);
     let core = world.open();
-    core.network_changed(NetworkPath::Down).unwrap();
+    core.network_changed(NetworkPath::Down, None).unwrap();
     let account = adopted(&import(&core, &[world.known()]).await);
     let snapshot = core.snapshot(account).unwrap();
     assert_eq!(snapshot.shows(), Shows::Content);

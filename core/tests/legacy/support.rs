@@ -206,7 +206,7 @@ pub(crate) async fn until_outcome(
 }
 
 pub(crate) fn way_back(core: &Steadfast) {
-    core.network_changed(NetworkPath::Up).unwrap();
+    core.network_changed(NetworkPath::Up, None).unwrap();
 }
 
 /// How often a text occurs in the files of the vault.
