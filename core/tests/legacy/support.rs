@@ -7,8 +7,8 @@ use std::time::Duration;
 use steadfast::server::sign_in::{Credentials, Recognisable};
 use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    AccountId, Changes, ClearText, Config, Device, DeviceKind, FileKeyStore, LegacyEntry,
-    LegacyOutcome, LegacySource, NetworkPath, NetworkProfile, PreviousInstallation, Revision,
+    AccountId, Changes, ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore,
+    LegacyEntry, LegacyOutcome, LegacySource, NetworkPath, PreviousInstallation, Revision,
     Snapshot, Steadfast,
 };
 use steadfast_faults::{Control, Proxy};
@@ -50,7 +50,7 @@ pub(crate) async fn server() -> Server {
 /// Signs in as an older app did.
 pub(crate) async fn session_of(server: &Server, device_id: Option<&str>) -> Session {
     let address = ServerAddress::parse(server.url(), ClearText::AllowedByApp).unwrap();
-    let dialler = Dialler::new(&NetworkProfile::default()).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
     let rest = Rest::new(address, &dialler, "Mattermost Mobile/1.55.1+434").unwrap();
     let credentials = Credentials {
         login_id: "alice".to_owned(),
