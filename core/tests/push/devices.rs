@@ -44,7 +44,7 @@ async fn an_id_that_changed_while_the_server_was_away_is_there_within_ten_second
 
     server.control().database(Database::Healthy);
     let online = Instant::now();
-    core.network_changed(NetworkPath::Up).unwrap();
+    core.network_changed(NetworkPath::Up, None).unwrap();
     eventually(|| device_id(&server) == rotated).await;
     assert!(online.elapsed() < Duration::from_secs(10));
     core.close().await;
