@@ -148,6 +148,20 @@ pub(crate) fn set_status(call: &mut Call) -> Result<Answer, ApiError> {
     status_of(call, &user_id)
 }
 
+/// `POST /users/{user_id}/typing`.
+pub(crate) fn typing(call: &mut Call) -> Result<Answer, ApiError> {
+    let user_id = call.user_id_in_charge_of()?;
+    let channel_id = call.text("channel_id");
+    let shared = call.shared.clone();
+    let (now, healthy) = (shared.now(), shared.database_is_healthy());
+    let mut world = shared.world();
+    if world.channel(&channel_id).is_none() {
+        return Err(ApiError::permissions());
+    }
+    world.publish_typing(&user_id, &channel_id, &call.text("parent_id"), now, healthy);
+    Ok(Answer::ok())
+}
+
 fn status_of(call: &Call, user_id: &str) -> Result<Answer, ApiError> {
     let now = call.shared.now();
     let world = call.shared.world();

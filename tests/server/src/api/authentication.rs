@@ -98,8 +98,12 @@ pub(crate) async fn authenticate(call: &mut Call, access: Access) -> Result<(), 
         return Err(ApiError::session_expired());
     };
     if access == Access::Session && call.shared.world().must_enrol(session) {
+        let status = match call.shared.world().settings.mfa_required_with_401 {
+            true => 401,
+            false => 403,
+        };
         return Err(ApiError::new(
-            403,
+            status,
             "api.context.mfa_required.app_error",
             "Multi-factor authentication is required on this server.",
         ));
@@ -108,7 +112,8 @@ pub(crate) async fn authenticate(call: &mut Call, access: Access) -> Result<(), 
 }
 
 fn passes_csrf(call: &Call, csrf: &str) -> bool {
-    call.method == "GET" || call.header("x-csrf-token") == csrf || call.wants_cookies()
+    let strict = call.shared.world().settings.strict_csrf;
+    call.method == "GET" || call.header("x-csrf-token") == csrf || (!strict && call.wants_cookies())
 }
 
 #[cfg(test)]

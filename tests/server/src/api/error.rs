@@ -32,6 +32,19 @@ impl ApiError {
         )
     }
 
+    /// What a hardened server makes of its own troubles.
+    pub(crate) fn hardened(status: u16) -> Self {
+        Self::new(status, "", "Internal Server Error")
+    }
+
+    pub(crate) fn server_busy() -> Self {
+        Self::new(
+            503,
+            "api.context.server_busy.app_error",
+            "Server is busy, non-critical services are temporarily unavailable.",
+        )
+    }
+
     pub(crate) fn permissions() -> Self {
         Self::new(
             403,

@@ -4,6 +4,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use super::sessions::is_known_device_id;
 use crate::state::World;
 use crate::state::user_agent::session_props;
 use crate::state::users::{CodeError, LDAP, User, View};
@@ -43,9 +44,14 @@ pub(super) fn begin_session(
     now: i64,
 ) -> Result<Answer, ApiError> {
     let flavour = world.flavour;
+    let device_id = call.map_text("device_id");
+    let strict = world.settings.strict_device_ids;
+    if strict && !device_id.is_empty() && !is_known_device_id(&device_id) {
+        return Err(masked(&world));
+    }
     let props = session_props(call.header("user-agent"), flavour);
     let session = world
-        .create_session(user_id, &call.map_text("device_id"), props, now)
+        .create_session(user_id, &device_id, props, now)
         .map_err(|_| masked(&world))?;
     let user = world
         .user_mut(user_id)

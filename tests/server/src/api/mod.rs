@@ -72,6 +72,11 @@ async fn answer(
     let path = request.uri().path().to_owned();
     let language = header(request.headers(), "accept-language").to_owned();
     let request_id = new_id();
+    let maintenance = shared.world().maintenance;
+    if let Some(status) = maintenance {
+        let (headers, answer) = outside::in_maintenance(status);
+        return respond(shared, headers, answer, false);
+    }
     let rate_limit_headers =
         match rate_limit::check(shared, &authentication::token(&request, &query)) {
             Ok(headers) => headers,
@@ -191,6 +196,9 @@ async fn answer(
             return respond_with_error(call, &error, &language);
         }
     }
+    if route::can_do_without(endpoint) && shared.world().settings.busy {
+        return respond_with_error(call, &ApiError::server_busy(), &language);
+    }
     match dispatch(endpoint, &mut call).await {
         Ok(answer) => {
             let headers = std::mem::take(&mut call.answer_headers);
@@ -227,6 +235,7 @@ async fn dispatch(endpoint: Endpoint, call: &mut Call) -> Result<Answer, ApiErro
         E::SetMfa => account::set_mfa(call).await,
         E::GetStatus => account::get_status(call),
         E::SetStatus => account::set_status(call),
+        E::Typing => account::typing(call),
         E::CreateAccessToken => access_tokens::create(call).await,
         E::AccessTokens => access_tokens::list(call).await,
         E::RevokeAccessToken => access_tokens::revoke(call).await,
@@ -323,7 +332,11 @@ fn upgrade(
 }
 
 fn respond_with_error(mut call: Call, error: &ApiError, language: &str) -> Response<Body> {
-    let body = error.json(Some(&call.request_id), language);
+    let hidden = error.status >= 500 && call.shared.world().settings.hardened_mode;
+    let body = match hidden {
+        true => ApiError::hardened(error.status).json(Some(&call.request_id), language),
+        false => error.json(Some(&call.request_id), language),
+    };
     let headers = std::mem::take(&mut call.answer_headers);
     let answer = Answer::json_with_status(error.status, &body);
     respond(&call.shared, headers, answer, error.status == 413)

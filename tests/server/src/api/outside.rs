@@ -68,6 +68,22 @@ pub(crate) fn answer(
     )
 }
 
+/// What the proxy in front says of a server that is not there.
+pub(super) fn in_maintenance(status: u16) -> (Headers, Answer) {
+    let reason = http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Error");
+    let mut headers = Headers::default();
+    headers.add("Server", "nginx");
+    let page = format!(
+        "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n\
+         <center><h1>{status} {reason}</h1></center>\r\n<hr><center>nginx</center>\r\n\
+         </body>\r\n</html>\r\n"
+    );
+    (headers, Answer::text(status, "text/html", page))
+}
+
 /// The router's 404: JSON that 5.37 does not call so.
 pub(super) fn no_such_route(path: &str, flavour: Flavour) -> Answer {
     let answer = Answer::json_with_status(404, &ApiError::no_such_route(path));

@@ -27,7 +27,7 @@ endpoints! {
     Login, CheckMfa, LoginType, LoginCodeExchange, DesktopTokenLogin, Logout,
     Sessions, RevokeSession, RevokeAllSessions, RevokeEveryone, AttachDevice,
     Users, SearchUsers, UsersByIds, User, UserByName, UserByEmail, PatchUser, SetActive,
-    SetPassword, GenerateMfaSecret, SetMfa, GetStatus, SetStatus,
+    SetPassword, GenerateMfaSecret, SetMfa, GetStatus, SetStatus, Typing,
     CreateAccessToken, AccessTokens, RevokeAccessToken, DisableAccessToken, EnableAccessToken,
     Ping, ClientConfig, ClientLicense, WebSocket,
     OwnTeams, Team, TeamByName, ChannelByName, ChannelByTeamName, OwnChannels, Channel,
@@ -70,6 +70,7 @@ pub(crate) fn find<'a>(method: &str, path: &'a str, flavour: Flavour) -> Option<
         ("PUT", ["users", id, "mfa"]) => (E::SetMfa, vec![*id]),
         ("GET", ["users", id, "status"]) => (E::GetStatus, vec![*id]),
         ("PUT", ["users", id, "status"]) => (E::SetStatus, vec![*id]),
+        ("POST", ["users", id, "typing"]) => (E::Typing, vec![*id]),
         ("GET", ["users", id, "sessions"]) => (E::Sessions, vec![*id]),
         ("POST", ["users", id, "sessions", "revoke"]) => (E::RevokeSession, vec![*id]),
         ("POST", ["users", id, "sessions", "revoke", "all"]) => (E::RevokeAllSessions, vec![*id]),
@@ -120,6 +121,11 @@ pub(crate) fn access(endpoint: Endpoint, own_account: bool) -> Access {
         E::User if own_account => Access::SessionBeforeEnrolment,
         _ => Access::Session,
     }
+}
+
+/// Whether a busy server leaves it undone.
+pub(crate) fn can_do_without(endpoint: Endpoint) -> bool {
+    matches!(endpoint, Endpoint::SearchUsers | Endpoint::Typing)
 }
 
 #[cfg(test)]

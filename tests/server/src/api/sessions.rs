@@ -87,6 +87,10 @@ pub(crate) async fn attach_device(call: &mut Call) -> Result<Answer, ApiError> {
         Flavour::V11 => device_props(call)?,
         Flavour::V5 => Vec::new(),
     };
+    let strict = shared.world().settings.strict_device_ids;
+    if strict && !device_id.is_empty() && !is_known_device_id(&device_id) {
+        return Err(ApiError::invalid_body_param("device_id"));
+    }
     if !device_id.is_empty() {
         if shared.reach_database(1).await.is_err() {
             return Err(ApiError::sessions_unreadable());
@@ -146,6 +150,22 @@ fn attach(call: &mut Call, session: &Session, device_id: &str) -> Result<(), Api
         })
 }
 
+/// `apple_rn`, `apple_rnbeta` or `android_rn`, a version or none, a token.
+pub(super) fn is_known_device_id(device_id: &str) -> bool {
+    let Some((platform, token)) = device_id.split_once(':') else {
+        return false;
+    };
+    let (platform, version) = match platform.split_once("-v") {
+        Some((platform, version)) => (platform, Some(version)),
+        None => (platform, None),
+    };
+    let numbered = version.is_none_or(|version| {
+        !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    let known = ["apple_rn", "apple_rnbeta", "android_rn"].contains(&platform);
+    known && numbered && !token.is_empty()
+}
+
 /// Three numbers without leading zeros, then a pre-release or build part.
 fn is_strict_version(version: &str) -> bool {
     let core = version.split(['-', '+']).next().unwrap_or_default();
@@ -160,7 +180,24 @@ fn is_strict_version(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_strict_version;
+    use super::{is_known_device_id, is_strict_version};
+
+    #[test]
+    fn device_ids_have_few_forms() {
+        for good in ["apple_rn:x", "apple_rnbeta-v2:x", "android_rn-v0:x:y"] {
+            assert!(is_known_device_id(good), "{good}");
+        }
+        for bad in [
+            "",
+            "apple:x",
+            "android_rnbeta:x",
+            "apple_rn:",
+            "apple_rn-v:x",
+            "apple_rn",
+        ] {
+            assert!(!is_known_device_id(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn versions_are_strict() {

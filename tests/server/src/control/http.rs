@@ -136,6 +136,8 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
         "clock_set" => control.clock_set(field(body, "now_ms")?),
         "health_query" => control.health_query(field::<HealthQuery>(body, "state")?),
         "strip_headers" => control.strip_headers(field::<Vec<String>>(body, "names")?),
+        "maintenance" => control.maintenance(field(body, "status")?),
+        "lose_resumes" => control.lose_resumes(field(body, "lose")?),
         "clear_token_cache" => control.clear_token_cache(),
         "settings" => {
             let patched = patched(&control.shared.world().settings, body)?;

@@ -156,6 +156,17 @@ impl Control {
         self.shared.world().stripped_headers = names;
     }
 
+    /// Has a proxy in front answer everything with a page of its own and this
+    /// status, until it is told `None`. Open sockets stay.
+    pub fn maintenance(&self, status: Option<u16>) {
+        self.shared.world().maintenance = status;
+    }
+
+    /// Has every resume find that events were lost: `hello` under a new id.
+    pub fn lose_resumes(&self, lose: bool) {
+        self.shared.world().hub.lose_resumes = lose;
+    }
+
     /// Makes the node forget the sessions it has read, so that the next look
     /// at each token needs the database.
     pub fn clear_token_cache(&self) {

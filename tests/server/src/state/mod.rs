@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) hub: Hub,
     pub(crate) replica_lag: Duration,
     pub(crate) stripped_headers: Vec<String>,
+    /// Status with which a proxy in front answers everything, if it does.
+    pub(crate) maintenance: Option<u16>,
     pub(crate) rate_limits: RateLimits,
     /// Revoked sessions whose devices are still to be told to wipe.
     pub(crate) wipes: Vec<Session>,
@@ -139,6 +141,7 @@ impl Shared {
                 hub: Hub::new(flavour),
                 replica_lag: Duration::ZERO,
                 stripped_headers: Vec::new(),
+                maintenance: None,
                 rate_limits: RateLimits::default(),
                 wipes: Vec::new(),
                 wipes_waiting: Arc::default(),

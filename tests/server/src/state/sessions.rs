@@ -365,10 +365,15 @@ impl World {
     }
 
     /// Deletes every row of the server. Sockets keep what they remember:
-    /// 11.6 does not tell them.
+    /// 11.6 does not tell them, later servers do.
     pub(crate) fn revoke_everyone(&mut self) {
         let revoked = self.take_sessions(|_| true);
         self.cache.clear();
+        if self.settings.revoking_everyone_silences_sockets {
+            for key in self.hub.registered_keys() {
+                self.hub.silence(key);
+            }
+        }
         self.wipe_devices_of(revoked);
     }
 
@@ -394,7 +399,7 @@ impl World {
     /// (seen on a running server).
     pub(crate) fn forget_cached(&mut self, user_id: &str) {
         self.cache.forget_user(user_id);
-        if !self.flavour.is_classic() {
+        if !self.flavour.is_classic() && !self.settings.sockets_outlive_revokes {
             self.hub.invalidate(user_id);
         }
     }

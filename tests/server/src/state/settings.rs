@@ -162,6 +162,24 @@ pub struct Settings {
     pub site_url: String,
     /// `WebsocketURL` as sent to clients.
     pub websocket_url: String,
+    /// `ExperimentalStrictCSRFEnforcement`: `X-Requested-With` is no longer
+    /// enough beside a cookie.
+    pub strict_csrf: bool,
+    /// `ExperimentalEnableHardenedMode`: errors from 500 up say nothing.
+    pub hardened_mode: bool,
+    /// Busy mode: 503 on the routes that can do without.
+    pub busy: bool,
+    /// A second factor that is missing is told with 401, as early 5.x did.
+    pub mfa_required_with_401: bool,
+    /// Only device ids of the known forms, as the newest servers have it: 400
+    /// when one is attached, a masked 401 at sign-in.
+    pub strict_device_ids: bool,
+    /// Sockets keep their copy of a session that is revoked, as from 6 to 9:
+    /// events go on, requests fail. 5.37 is so without being told.
+    pub sockets_outlive_revokes: bool,
+    /// Revoking everyone takes the token from every socket, as the newest
+    /// servers do.
+    pub revoking_everyone_silences_sockets: bool,
     /// Sessions a user may have; the least recently used beyond it are revoked.
     pub maximum_sessions_per_user: usize,
     /// `MaximumURLLength`.
@@ -234,6 +252,13 @@ impl Default for Settings {
             site_name: "Mattermost".into(),
             site_url: String::new(),
             websocket_url: String::new(),
+            strict_csrf: false,
+            hardened_mode: false,
+            busy: false,
+            mfa_required_with_401: false,
+            strict_device_ids: false,
+            sockets_outlive_revokes: false,
+            revoking_everyone_silences_sockets: false,
             maximum_sessions_per_user: 500,
             maximum_url_length: 2048,
             maximum_body_bytes: 50 * 1024 * 1024,

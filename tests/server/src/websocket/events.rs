@@ -106,6 +106,27 @@ impl World {
         }
     }
 
+    /// Tells a channel that a user types, the user's own sockets left out.
+    pub(crate) fn publish_typing(
+        &mut self,
+        user_id: &str,
+        channel_id: &str,
+        parent_id: &str,
+        now: i64,
+        healthy: bool,
+    ) {
+        let event = Event {
+            name: "typing",
+            data: json!({"parent_id": parent_id, "user_id": user_id}),
+            audience: Audience {
+                channel_id: channel_id.to_owned(),
+                omitted_user_id: user_id.to_owned(),
+                ..Audience::default()
+            },
+        };
+        self.broadcast(&event, now, healthy);
+    }
+
     /// Whether a connection counts as authenticated.
     ///
     /// Its session is read again only when what it remembers has run out, and

@@ -63,6 +63,8 @@ pub(crate) struct Hub {
     flavour: Flavour,
     connections: BTreeMap<u64, Connection>,
     next_key: u64,
+    /// Whatever is resumed is found to miss events.
+    pub(crate) lose_resumes: bool,
     changes: watch::Sender<u64>,
 }
 
@@ -72,6 +74,7 @@ impl Hub {
             flavour,
             connections: BTreeMap::new(),
             next_key: 0,
+            lose_resumes: false,
             changes: watch::Sender::new(0),
         }
     }
@@ -164,7 +167,9 @@ impl Hub {
         new.sent = left.sent;
         new.sequence = sequence;
         new.copies = left.copies;
-        if sequence != 0
+        if self.lose_resumes {
+            new.begin_anew(version_id, self.flavour);
+        } else if sequence != 0
             && !new.catch_up(sequence, version_id, self.flavour)
             && self.flavour.is_classic()
         {
@@ -366,13 +371,18 @@ impl Connection {
                 self.queue.push_front(Outgoing::Text(text));
             }
         } else if last.is_some_and(|last| last != sequence - 1) {
-            self.sent.clear();
-            self.id = new_id();
-            self.sequence = 0;
-            let hello = Event::hello(&self.id, &self.user_id, version_id, flavour);
-            self.queue.push_front(Outgoing::Event(hello));
+            self.begin_anew(version_id, flavour);
             return false;
         }
         true
+    }
+
+    /// Goes on under another id, with what waits but nothing of what was sent.
+    fn begin_anew(&mut self, version_id: &str, flavour: Flavour) {
+        self.sent.clear();
+        self.id = new_id();
+        self.sequence = 0;
+        let hello = Event::hello(&self.id, &self.user_id, version_id, flavour);
+        self.queue.push_front(Outgoing::Event(hello));
     }
 }

@@ -1,7 +1,6 @@
 //! Requests over a socket and their replies: `websocket_router.go` and
 //! `server/channels/wsapi/` in mattermost/mattermost.
 
-use super::events::{Audience, Event};
 use super::hub::Outgoing;
 use super::socket::End;
 use crate::state::Shared;
@@ -190,16 +189,13 @@ async fn act(shared: &Arc<Shared>, key: u64, request: &Request) {
                 );
                 return;
             }
-            let event = Event {
-                name: "typing",
-                data: json!({"parent_id": text("parent_id"), "user_id": session.user_id}),
-                audience: Audience {
-                    channel_id: channel_id.to_owned(),
-                    omitted_user_id: session.user_id.clone(),
-                    ..Audience::default()
-                },
-            };
-            world.broadcast(&event, now, healthy);
+            world.publish_typing(
+                &session.user_id,
+                channel_id,
+                text("parent_id"),
+                now,
+                healthy,
+            );
             Value::Null
         }
         "user_update_active_status" => {
