@@ -167,6 +167,10 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
         "totp" => return Ok(json!({"code": control.totp(&known_user(control, body)?)})),
         "push_answer" => control.push_answer(field::<PushAnswer>(body, "answer")?),
         "run_expiry_job" => return Ok(json!({"found": control.run_expiry_job().await})),
+        "auth_service" => control.auth_service(
+            &known_user(control, body)?,
+            &field::<String>(body, "service")?,
+        ),
         "unlock" => control.unlock(&known_user(control, body)?),
         "create_user" => {
             let role = match field::<String>(body, "role").unwrap_or_default().as_str() {
