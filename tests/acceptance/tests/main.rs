@@ -13,6 +13,8 @@ mod idle;
 mod in_between;
 mod key_store;
 mod mfa;
+mod mm_t1015;
+mod mm_t2570;
 mod mm_t297;
 mod mm_t3182;
 mod mm_t3183;
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         };
     }
     steadfast_acceptance::run(&[
+        ("mm_t1015", mm_t1015::CASES),
+        ("mm_t2570", mm_t2570::CASES),
         ("mm_t297", mm_t297::CASES),
         ("mm_t3182", mm_t3182::CASES),
         ("mm_t3183", mm_t3183::CASES),
