@@ -155,6 +155,8 @@ pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
 pub const BACKGROUND_CHECK: Duration = seconds(15);
 /// Part of the time of a background check that is kept for closing what it opened.
 pub const CHECK_WINDS_UP: Duration = Duration::from_millis(500);
+/// Part of the time of a background check that is kept for storing what the user is to be told.
+pub const CHECK_STORES: Duration = Duration::from_millis(500);
 /// In a background check, a wipe order whose time has passed waits this long for an answer: less than the check takes.
 pub const WIPE_WAITS_IN_A_CHECK: Duration = seconds(10);
 /// How long acknowledgement ids of pushes are remembered, so that none counts twice. Push services give up after 28 days.

@@ -23,12 +23,16 @@ impl Engine {
     ) -> Result<Vec<Notice>, Error> {
         let deadline = deadline.min(policy::BACKGROUND_CHECK);
         let engine = self.clone();
-        self.awake(deadline, |_| async move {
+        self.awake(deadline, |until| async move {
             let paid = engine.outbox.pass();
             engine.outbox.kick();
             let accounts = engine.every_account();
             let looks = accounts.iter().map(|account| engine.look_at(account));
-            tokio::join!(join_all(looks), paid);
+            let looks = async { tokio::join!(join_all(looks), paid) };
+            let _ = tokio::time::timeout_at(until - policy::CHECK_STORES, looks).await;
+            for account in &accounts {
+                engine.tell_passed_expiry(account).await;
+            }
         })
         .await?;
         Ok(self.hub.read().notices.clone())
@@ -40,7 +44,6 @@ impl Engine {
         account.send(Message::Look(done));
         let _ = looked.await;
         self.refresh_passed_expiry(account).await;
-        self.tell_passed_expiry(account).await;
     }
 
     /// Does something while the core is awake, and has it suspended again within the time, if it was. `None` if the time

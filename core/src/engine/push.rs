@@ -12,11 +12,7 @@ use crate::server::push_signature::is_signed;
 use crate::session::{Event, Hint};
 use futures_util::future::join_all;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// Part of the time that is kept for storing what the user is to be told.
-const STORING: Duration = policy::CHECK_WINDS_UP;
 
 impl Engine {
     pub(crate) async fn push_received(
@@ -116,7 +112,7 @@ impl Engine {
                 // Not before the workers have stored what was ordered: an order that a kill swallowed must count again.
                 engine.remember_push(&push, &accounts).await;
             }
-            let _ = tokio::time::timeout_at(until - STORING, looks).await;
+            let _ = tokio::time::timeout_at(until - policy::CHECK_STORES, looks).await;
             if !order {
                 for account in &accounts {
                     engine.tell_passed_expiry(account).await;
