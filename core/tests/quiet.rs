@@ -1,4 +1,4 @@
-//! Suspension: no socket, no timer, no request. Alone in its process, because it counts how often threads wake.
+//! Suspension: no socket, no timer, no request; and no leak. Alone in its process, because it counts how often threads wake.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,8 @@ use common::*;
 use std::time::Duration;
 use steadfast::{HostState, Link};
 
+/// Rounds of the test for leaks: each opens, dials, says hello and closes.
+const ROUNDS: usize = 60;
 /// Two of the runtime, the vault's and the key store's.
 const THREADS: usize = 4;
 
@@ -37,9 +39,46 @@ fn wakeups() -> (usize, u64) {
     (switches.len(), switches.iter().sum())
 }
 
+/// The tests of this file count for the whole process, so one runs at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+fn entries(folder: &str) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// Hazards A34.
+#[tokio::test]
+async fn opening_connecting_and_closing_again_and_again_leaks_nothing() {
+    let _alone = ALONE.lock().await;
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let alice = sign_in(&core, &server, "alice").await;
+    until_live(&core, alice).await;
+    core.close().await;
+    drop(core);
+    let mut counts = Vec::new();
+    for round in 0..=ROUNDS {
+        let core = open(folder.path(), &server);
+        until_live(&core, alice).await;
+        core.close().await;
+        if round % (ROUNDS / 4) == 0 {
+            drop(core);
+            // Threads end and sockets close a moment after.
+            eventually(|| wakeups().0 == 0).await;
+            counts.push((entries("/proc/self/fd"), entries("/proc/self/task")));
+        }
+    }
+    println!("files and threads in {ROUNDS} rounds: {counts:?}");
+    let (first, last) = (counts[0], counts[counts.len() - 1]);
+    // The server's own sockets and threads come and go by a few.
+    assert!(last.0 <= first.0 + 8 && last.1 <= first.1 + 4, "{counts:?}");
+}
+
 /// Q15. Hazards B14.
 #[tokio::test]
 async fn a_suspended_core_does_nothing_at_all() {
+    let _alone = ALONE.lock().await;
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let core = open(folder.path(), &server);

@@ -9,6 +9,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod forks;
+mod lifetimes;
 mod panics;
 mod readers;
 #[path = "../vault_support/mod.rs"]

@@ -1,4 +1,4 @@
-//! Looks for tokens and passwords where they must not be: in the log at its finest, in error texts and debug output, and in
+//! Looks for tokens and passwords where they must not be: in the log at its finest and what panics say, in error texts and debug output, and in
 //! the files of a device.
 //!
 //! The core runs on threads of its own, so the log can't be told apart by case: there is one for the run, and it is
@@ -197,7 +197,7 @@ impl<'a> MakeWriter<'a> for &'static Log {
 }
 
 /// Writes everything that is logged in this process into a file, except what the server and the proxies say: they know the
-/// tokens and are not what is tested.
+/// tokens and are not what is tested. What a panic says goes there too, wherever it happens.
 ///
 /// # Panics
 /// If the file cannot be made.
@@ -213,6 +213,12 @@ pub fn listen() {
         let target = metadata.target();
         !target.starts_with("steadfast_testserver") && !target.starts_with("steadfast_faults")
     });
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut log = log;
+        let _ = writeln!(log, "{panic}");
+        before(panic);
+    }));
     let layer = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_writer(log)

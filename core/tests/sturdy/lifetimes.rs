@@ -1,0 +1,112 @@
+//! Beginning and end of a core: opened by several at once, dropped wherever, and asked on a thread that must not wait.
+
+use crate::common::*;
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::{Duration, Instant};
+use steadfast::keystore::testing::{Behaviour, ScriptedKeyStore};
+use steadfast::{Error, HostState, Steadfast};
+
+/// Hazards B26, B23.
+#[tokio::test]
+async fn of_three_starts_at_once_one_has_the_store_and_the_others_are_told() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..5 {
+        let all = Arc::new(Barrier::new(3));
+        let starts: Vec<_> = (0..3)
+            .map(|_| {
+                let (all, config) = (all.clone(), config(folder.path(), &server));
+                std::thread::spawn(move || {
+                    all.wait();
+                    Steadfast::open(config, Arc::new(ScriptedKeyStore::new()))
+                })
+            })
+            .collect();
+        let opened: Vec<_> = starts
+            .into_iter()
+            .map(|start| start.join().unwrap())
+            .collect();
+        assert_eq!(opened.iter().flatten().count(), 1);
+        for refused in opened.iter().filter_map(|opened| opened.as_ref().err()) {
+            assert_eq!(*refused, Error::StoreInUse);
+        }
+        for core in opened.iter().flatten() {
+            core.close().await;
+        }
+    }
+}
+
+/// Hazards C08.
+#[tokio::test]
+async fn a_core_may_be_dropped_inside_a_runtime_while_its_key_store_hangs() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(keys.clone()));
+    let alice = sign_in(&core, &server, "alice").await;
+    until_live(&core, alice).await;
+    core.close().await;
+    keys.set(Behaviour::Blocks);
+    let core = open_with(folder.path(), &server, Arc::new(keys.clone()));
+    let calls = keys.calls().len();
+    eventually(|| keys.calls().len() > calls || !core.snapshot(alice).unwrap().cover).await;
+    let begun = Instant::now();
+    drop(core);
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    keys.set(Behaviour::Works);
+    // What it held is free: the next one opens and goes on.
+    let core = open_with(folder.path(), &server, Arc::new(keys));
+    until_live(&core, alice).await;
+    core.close().await;
+}
+
+/// Hazards C07.
+#[tokio::test]
+async fn what_is_read_on_the_main_thread_waits_for_neither_disk_nor_key_store() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(keys.clone()));
+    let alice = sign_in(&core, &server, "alice").await;
+    until_live(&core, alice).await;
+    keys.set(Behaviour::Blocks);
+    let database = folder.path().join("vault").join("vault.sqlite3");
+    let other = rusqlite::Connection::open(database).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Something that waits for the disk, so that a lock held meanwhile would be met.
+    let waits = tokio::spawn({
+        let core = core.clone();
+        async move { core.set_device_id(Some("apple_rn-v2:abc".to_owned())).await }
+    });
+    let mut longest = Duration::ZERO;
+    let (done, until) = mpsc::channel::<()>();
+    let reading = std::thread::spawn({
+        let core = core.clone();
+        move || {
+            let mut reads = 0_u32;
+            while until.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                let begun = Instant::now();
+                let _ = (core.accounts(), core.snapshot(alice), core.notices());
+                let _ = core.network_changed(steadfast::NetworkPath::Up);
+                longest = longest.max(begun.elapsed());
+                reads += 1;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            (reads, longest)
+        }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    done.send(()).unwrap();
+    let (reads, longest) = reading.join().unwrap();
+    println!("{reads} reads, the longest {longest:?}");
+    // Far below the five seconds for which the disk is waited for; a busy machine may hold up any thread.
+    assert!(
+        reads > 10 && longest < Duration::from_secs(1),
+        "{longest:?}"
+    );
+    other.execute_batch("COMMIT").unwrap();
+    waits.await.unwrap().unwrap();
+    keys.set(Behaviour::Works);
+    core.host_state(HostState::Suspended).await.unwrap();
+    core.close().await;
+}
