@@ -15,8 +15,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use steadfast::keystore::KeyStore;
+use steadfast::secret::{Key, Token};
 use steadfast::session::{AccountId, Epoch, UnixMillis};
-use steadfast::vault::{OutboxKind, Outcome, STRAY, Scrub, Vault, VaultError};
+use steadfast::vault::{
+    KeyName, LegacyState, NewLegacyRow, OutboxKind, Outcome, STRAY, Scrub, Vault, VaultError,
+    seal_legacy, unseal_legacy,
+};
 use vault_support::*;
 
 /// Hazards B17, E20.
@@ -548,11 +553,40 @@ fn a_file_of_version_2_opens_with_all_that_is_in_it() {
     assert_eq!(device.owed_token(stray), SECOND_TOKEN);
 }
 
+/// Hazards B19.
+#[test]
+fn a_file_of_version_3_opens_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut device = kept_file(3, folder.path());
+    assert_eq!(device.vault.pending_sign_ins().unwrap().len(), 1);
+    let alice = AccountId(1);
+    let name = device.vault.data_key_name(alice).unwrap().unwrap();
+    assert!(device.key(&name).is_some(), "what it opens can be opened");
+    let cookies = device.vault.web_cookies(alice).unwrap().unwrap();
+    assert_eq!((cookies.generation, cookies.written), (1, 0));
+    let legacy = device.vault.legacy().unwrap();
+    assert_eq!(legacy.len(), 1);
+    assert_eq!(
+        (legacy[0].row.entry.as_str(), legacy[0].state),
+        ("entry", LegacyState::Copied)
+    );
+    let sealed = legacy[0].row.sealed_token.as_ref().unwrap();
+    let key = device.key(&KeyName::outbox()).unwrap();
+    let token = unseal_legacy(&key, "entry", sealed).unwrap();
+    assert_eq!(token.expose(), SECOND_TOKEN);
+    assert!(device.vault.has_seen_push("acknowledgement").unwrap());
+    let told = device
+        .vault
+        .tell_may_have_expired(alice, Epoch(2), UnixMillis(10_000))
+        .unwrap();
+    assert_eq!(told, Outcome::Committed(None), "the reminder told it");
+}
+
 #[test]
 fn the_tables_of_every_version_are_still_those_that_shipped() {
     let fresh = tempfile::tempdir().unwrap();
     drop(Device::open(fresh.path()));
-    for version in [1, 2] {
+    for version in [1, 2, 3] {
         let folder = tempfile::tempdir().unwrap();
         drop(kept_file(version, folder.path()));
         assert_eq!(
@@ -600,6 +634,38 @@ fn write_fixture() {
     let pending = device.pending(SERVER, Some(alice.account));
     device.vault.begin_pending_sign_in(&pending).unwrap();
     device.owe_stray(SERVER, SECOND_TOKEN);
+    // From version 3 on.
+    let name = device.vault.prepare_data_key(alice.account).unwrap();
+    let key = Key::generate().unwrap();
+    device.keys.store(name.as_str(), &key).unwrap();
+    let stored = device.vault.commit_data_key(alice.account, &name).unwrap();
+    assert_eq!(stored, Outcome::Committed(()));
+    device
+        .vault
+        .export_web_cookies(alice.account, None)
+        .unwrap();
+    let outbox_key = device.key(&KeyName::outbox()).unwrap();
+    let token = Token::new(SECOND_TOKEN).unwrap();
+    let row = NewLegacyRow {
+        entry: "entry".to_owned(),
+        source: "source".to_owned(),
+        server_url: "https://older.example.com".to_owned(),
+        outcome: "pending".to_owned(),
+        account: None,
+        sealed_token: Some(seal_legacy(&outbox_key, "entry", &token).unwrap()),
+        device_id: Some("device".to_owned()),
+        csrf_hash: None,
+    };
+    device.vault.add_legacy(&[row], UnixMillis(1)).unwrap();
+    device
+        .vault
+        .push_seen("acknowledgement", UnixMillis(1))
+        .unwrap();
+    let set = device
+        .vault
+        .set_reminder(alice.account, alice.epoch, UnixMillis(9_000))
+        .unwrap();
+    assert_eq!(set, Outcome::Committed(()));
     let _ = device.vault.close().unwrap();
 }
 
