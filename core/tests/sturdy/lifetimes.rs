@@ -87,7 +87,7 @@ async fn what_is_read_on_the_main_thread_waits_for_neither_disk_nor_key_store() 
             while until.try_recv() == Err(mpsc::TryRecvError::Empty) {
                 let begun = Instant::now();
                 let _ = (core.accounts(), core.snapshot(alice), core.notices());
-                let _ = core.network_changed(steadfast::NetworkPath::Up);
+                let _ = core.network_changed(steadfast::NetworkPath::Up, None);
                 longest = longest.max(begun.elapsed());
                 reads += 1;
                 std::thread::sleep(Duration::from_millis(5));
