@@ -12,8 +12,8 @@ cases![
     an_answer_that_drips_ends_at_the_deadline_and_harms_nobody,
     a_body_that_would_unpack_to_a_gigabyte_is_left_packed,
     a_cached_401_is_no_evidence,
-    a_revocation_behind_replaced_bodies_covers_and_is_found_when_the_box_is_gone,
-    a_revocation_behind_rewritten_request_ids_covers_and_is_found_when_the_box_is_gone,
+    a_revocation_behind_replaced_bodies_covers,
+    a_revocation_behind_rewritten_ids_covers,
     an_upgrade_that_is_let_through_and_then_silent_is_no_link,
 ];
 
@@ -117,9 +117,7 @@ async fn revoked(world: &World, device: &Device) {
 }
 
 /// Hazard D25.
-async fn a_revocation_behind_replaced_bodies_covers_and_is_found_when_the_box_is_gone(
-    world: &World,
-) {
+async fn a_revocation_behind_replaced_bodies_covers(world: &World) {
     let device = connected(world).await;
     device
         .network
@@ -133,9 +131,7 @@ async fn a_revocation_behind_replaced_bodies_covers_and_is_found_when_the_box_is
 }
 
 /// Hazard D25.
-async fn a_revocation_behind_rewritten_request_ids_covers_and_is_found_when_the_box_is_gone(
-    world: &World,
-) {
+async fn a_revocation_behind_rewritten_ids_covers(world: &World) {
     let device = connected(world).await;
     device.network.rewrite_request_ids(true);
     assert_eq!(device.verify().await, Standing::Active);
