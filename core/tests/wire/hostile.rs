@@ -1,12 +1,15 @@
 //! Answers that a client on the road meets: portals, gateways, boxes that break or rewrite what passes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast::secret::SecretText;
+use steadfast::server::resolver::Resolving;
 use steadfast::server::sign_in::Recognisable;
 use steadfast::server::{
-    Credentials, DeviceNetwork, Dialler, Health, Outcome, ProbeError, RequestParts, Resolve,
-    ResolveError, Rest, SignInOutcome, TransportErrorKind, UserQuery, probe_server,
+    ClearText, Credentials, DeviceNetwork, Dialler, Health, Outcome, ProbeError, RequestParts,
+    Resolve, ResolveError, Rest, ServerAddress, SignInOutcome, TransportErrorKind, UserQuery,
+    probe_server,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -381,7 +384,7 @@ fn resolved_by(resolver: impl Resolve + 'static) -> Rest {
         ..DeviceNetwork::default()
     };
     let address = "https://chat.example".parse_address();
-    Rest::new(address, &Dialler::new(&profile).unwrap(), "Tests/1.0").unwrap()
+    Rest::new(address, &Dialler::new(&network).unwrap(), "Tests/1.0").unwrap()
 }
 
 trait ParseAddress {
@@ -571,5 +574,44 @@ async fn a_probe_says_what_is_in_the_way() {
     ] {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         assert_eq!(probe(bytes).await, Err(expected), "{text}");
+    }
+}
+
+/// Hazard A18.
+#[tokio::test]
+async fn a_server_with_an_ipv6_address_only_is_reached_by_address_and_by_name() {
+    let listener = tokio::net::TcpListener::bind("[::1]:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream).await.unwrap();
+            stream
+                .write_all(&answer("200 OK", JSON, "{}"))
+                .await
+                .unwrap();
+        }
+    });
+    // A resolver that knows no other family, as in such a network.
+    let network = DeviceNetwork {
+        resolver: Arc::new(OnlyIpv6),
+        ..DeviceNetwork::default()
+    };
+    let dialler = Dialler::new(&network).unwrap();
+    for host in ["[::1]", "chat.example.com"] {
+        let address = format!("http://{host}:{port}");
+        let address = ServerAddress::parse(&address, ClearText::AllowedByApp).unwrap();
+        let rest = Rest::new(address, &dialler, "Tests/1.0").unwrap();
+        let reply = rest.users_me(&token(), "1").await.unwrap();
+        assert_eq!(reply.status, 200, "{host}");
+    }
+    serving.await.unwrap();
+}
+
+struct OnlyIpv6;
+
+impl Resolve for OnlyIpv6 {
+    fn resolve<'a>(&'a self, _host: &'a str, port: u16) -> Resolving<'a> {
+        Box::pin(async move { Ok(vec![(std::net::Ipv6Addr::LOCALHOST, port).into()]) })
     }
 }

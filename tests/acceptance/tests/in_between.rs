@@ -10,6 +10,7 @@ use steadfast_testserver::Database;
 
 cases![
     an_answer_that_drips_ends_at_the_deadline_and_harms_nobody,
+    a_gateway_that_gives_up_is_no_verdict,
     a_body_that_would_unpack_to_a_gigabyte_is_left_packed,
     a_cached_401_is_no_evidence,
     a_revocation_behind_replaced_bodies_covers,
@@ -53,6 +54,34 @@ async fn an_answer_that_drips_ends_at_the_deadline_and_harms_nobody(world: &Worl
         .verify(device.account(), Duration::from_secs(2))
         .await;
     assert_ne!(standing, Ok(Standing::Ended));
+    well_again(&device).await;
+}
+
+/// Hazard A13.
+async fn a_gateway_that_gives_up_is_no_verdict(world: &World) {
+    let device = connected(world).await;
+    let page = "<html><h1>504 Gateway Time-out</h1></html>";
+    let held = Duration::from_secs(3);
+    device
+        .network
+        .answer(Answer::new(504).html(page).after(held))
+        .reset();
+    let began = std::time::Instant::now();
+    let standing = device
+        .core()
+        .verify(device.account(), Duration::from_secs(20))
+        .await;
+    assert_eq!(standing, Ok(Standing::Active));
+    assert!(began.elapsed() >= held);
+    // The gateway that says nothing at the end of its patience, and closes.
+    device.network.clear_answers().freeze(true);
+    let asked = device
+        .core()
+        .verify(device.account(), Duration::from_secs(2));
+    assert_eq!(asked.await, Ok(Standing::Active));
+    device.network.close_after(Side::Server, 0).freeze(false);
+    assert_eq!(device.shows(), Shown::Content);
+    assert!(!device.shown().contains(&Shown::Cover));
     well_again(&device).await;
 }
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use steadfast::{Link, Standing};
-use steadfast_acceptance::{Shown, World, cases};
+use steadfast_acceptance::{Options, Shown, World, cases};
+use steadfast_faults::{Answer, Match};
 use steadfast_lab::device::message::Kind;
 
 cases![
     devices_come_back_by_themselves,
-    a_session_revoked_while_the_server_was_down_ends
+    a_session_revoked_while_the_server_was_down_ends,
+    the_question_after_a_start_needs_nothing_but_an_address_and_a_token,
 ];
 
 async fn devices_come_back_by_themselves(world: &World) {
@@ -43,4 +45,32 @@ async fn a_session_revoked_while_the_server_was_down_ends(world: &World) {
     };
     tokio::join!(restarting, revoking);
     device.until_expired().await;
+}
+
+/// Hazard D20.
+async fn the_question_after_a_start_needs_nothing_but_an_address_and_a_token(world: &World) {
+    const ME: &str = "/api/v4/users/me";
+    let options = Options::meddling();
+    let mut device = world.device_with(Kind::IPhone, options).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.switch_off().await;
+    // Whatever else might be asked for first is not to be had: no configuration, no health, no socket.
+    let broken = Match::when(|request| request.path != ME);
+    device.network.answer(Answer::new(500).on(broken));
+    let before = device.network.requests().len();
+    device.switch_on();
+    device.open().await;
+    assert_eq!(device.verify().await, Standing::Active);
+    assert_eq!(device.shows(), Shown::Content);
+    let asked = device.network.requests().split_off(before);
+    let before_it = asked.iter().take_while(|request| request.path != ME);
+    assert!(
+        before_it.clone().all(|request| request.upgrade),
+        "{asked:#?}"
+    );
+    device.network.clear();
+    device
+        .until("a live link", |snapshot| snapshot.link == Link::Live)
+        .await;
 }

@@ -283,6 +283,23 @@ fn a_change_of_network_drops_connections_and_dials_at_once() {
     assert_eq!(rig.names(), ["Dial(resume)"]);
 }
 
+/// An answer that was under way when the tunnel came up is not dropped; it is doubt, and the second look goes the new way.
+///
+/// Hazard A32.
+#[test]
+fn an_answer_from_before_a_change_of_network_ends_nobody() {
+    let mut rig = Rig::well();
+    rig.feed(Event::VerifyRequested);
+    rig.feed(Event::NetworkChanged(NetworkPath::Up));
+    assert!(rig.names().contains(&"DropPooledConnections"));
+    rig.answer(gone());
+    assert!(rig.is("Suspect"));
+    assert_eq!(rig.ended(), None);
+    rig.second_look(Health::Healthy, valid());
+    assert!(rig.is("Active"));
+    assert_eq!(rig.ended(), None);
+}
+
 #[test]
 fn events_of_an_older_socket_are_ignored() {
     let mut rig = Rig::well();
