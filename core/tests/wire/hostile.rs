@@ -384,7 +384,7 @@ fn resolved_by(resolver: impl Resolve + 'static) -> Rest {
         ..DeviceNetwork::default()
     };
     let address = "https://chat.example".parse_address();
-    Rest::new(address, &Dialler::new(&network).unwrap(), "Tests/1.0").unwrap()
+    Rest::new(address, &Dialler::new(&profile).unwrap(), "Tests/1.0").unwrap()
 }
 
 trait ParseAddress {
