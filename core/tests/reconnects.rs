@@ -40,7 +40,7 @@ async fn reconnecting_leaves_neither_sockets_nor_threads_behind() {
     let mut after_the_first = None;
     for number in 0..RECONNECTS {
         let from = server.control().request_count();
-        core.network_changed(NetworkPath::Up).unwrap();
+        core.network_changed(NetworkPath::Up, None).unwrap();
         let upgraded = server.control().wait_from(from, |record| {
             record.path.ends_with("/websocket") && record.status == Some(101)
         });
