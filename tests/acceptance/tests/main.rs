@@ -27,6 +27,7 @@ mod mm_t940;
 mod mm_t941;
 mod mm_t942;
 mod offline_sign_out;
+mod other_servers;
 mod other_tokens;
 mod outage;
 mod replica_lag;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         ("key_store", key_store::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),
+        ("other_servers", other_servers::CASES),
         ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),
         ("replica_lag", replica_lag::CASES),
