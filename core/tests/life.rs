@@ -503,3 +503,105 @@ async fn what_ended_yesterday_is_not_asked_about() {
     assert_eq!(core.obligations(), []);
     core.close().await;
 }
+
+/// What is asked while an account is being forgotten was asked before or after that, and nothing is a fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_comes_while_an_account_is_forgotten_finds_it_or_does_not() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    for _ in 0..5 {
+        let account = sign_in(&core, &server, "alice").await;
+        let (forgotten, again, out, taken_up, key, signed_in) = tokio::join!(
+            core.forget(account),
+            core.forget(account),
+            core.sign_out(account),
+            core.continue_session(account),
+            core.data_key(account),
+            core.sign_in(SignIn::new(server.url(), "alice", PASSWORD)),
+        );
+        assert!(forgotten.is_ok() != again.is_ok());
+        for outcome in [out, taken_up, key.map(|_| ())] {
+            assert!(
+                matches!(
+                    outcome,
+                    Ok(()) | Err(Error::NoSuchAccount | Error::NotSignedIn)
+                ),
+                "{outcome:?}"
+            );
+        }
+        match core.forget(signed_in.unwrap()).await {
+            Ok(()) | Err(Error::NoSuchAccount) => {}
+            Err(error) => panic!("{error}"),
+        }
+        assert!(core.accounts().is_empty());
+        eventually(|| server.control().sessions("alice").is_empty()).await;
+    }
+    core.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_three_times_at_once_signs_in_once_for_all() {
+    let server = server().await;
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let core = open(folder.path(), &server);
+        let form = || core.sign_in(SignIn::new(server.url(), "alice", PASSWORD));
+        let (one, two, three) = tokio::join!(form(), form(), form());
+        let account = one.unwrap();
+        assert_eq!((two, three), (Ok(account), Ok(account)));
+        until_live(&core, account).await;
+        eventually(|| server.control().sessions("alice").len() == 1).await;
+        assert_eq!(core.accounts()[0].standing, Standing::Active);
+        core.sign_out(account).await.unwrap();
+        eventually(|| server.control().sessions("alice").is_empty()).await;
+        core.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_that_is_back_before_it_was_suspended_finds_its_vault_open() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    for _ in 0..20 {
+        let away = core.host_state(HostState::Suspended);
+        let back = core.host_state(HostState::Focused);
+        let (away, back) = tokio::join!(away, back);
+        assert_eq!((away, back), (Ok(()), Ok(())));
+        core.data_key(account).await.unwrap();
+
+        let back = core.host_state(HostState::Focused);
+        let away = core.host_state(HostState::Suspended);
+        let (back, away) = tokio::join!(back, away);
+        assert_eq!((back, away), (Ok(()), Ok(())));
+        assert_eq!(core.data_key(account).await, Err(Error::Suspended));
+        core.host_state(HostState::Focused).await.unwrap();
+    }
+    until_live(&core, account).await;
+    core.close().await;
+}
+
+#[tokio::test]
+async fn a_data_key_is_made_although_the_app_was_away_in_between() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let store = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(store.clone()));
+    let account = sign_in(&core, &server, "alice").await;
+    until_live(&core, account).await;
+    let before = store.calls().len();
+    store.set(Behaviour::Blocks);
+    let asking = tokio::spawn({
+        let core = core.clone();
+        async move { core.data_key(account).await }
+    });
+    eventually(|| store.calls().len() > before).await;
+    core.host_state(HostState::Suspended).await.unwrap();
+    core.host_state(HostState::Focused).await.unwrap();
+    store.set(Behaviour::Works);
+    let key = asking.await.unwrap().unwrap();
+    assert_eq!(core.data_key(account).await.unwrap(), key);
+    core.close().await;
+}

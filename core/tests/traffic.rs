@@ -494,3 +494,77 @@ async fn a_file_that_cannot_be_written_is_told_as_that() {
     assert!(matches!(error, Error::File { .. }), "{error}");
     core.close().await;
 }
+
+/// What comes after the app has erased a user's data would be there for the next one.
+#[tokio::test]
+async fn a_transfer_ends_with_the_session_and_leaves_nothing() {
+    let (server, folder, core, account) = live().await;
+    let id = server.control().put_file(bytes(40_000_000));
+    let target = folder.path().join("large");
+    let download = Download::new(format!("/api/v4/files/{id}"), &target);
+    let transfer = core.download(account, download.clone()).await.unwrap();
+    transfer.progress_after(Progress::default()).await;
+    core.sign_out(account).await.unwrap();
+    assert_eq!(transfer.finished().await, Err(Error::NotSignedIn));
+    assert!(!target.exists() && !folder.path().join("large.part").exists());
+
+    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    let transfer = core.download(account, download).await.unwrap();
+    transfer.progress_after(Progress::default()).await;
+    core.forget(account).await.unwrap();
+    assert_eq!(transfer.finished().await, Err(Error::NoSuchAccount));
+    assert!(!target.exists() && !folder.path().join("large.part").exists());
+    core.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn downloads_to_one_file_come_one_after_the_other() {
+    let (server, folder, core, account) = live().await;
+    let stored = bytes(4_000_000);
+    let id = server.control().put_file(stored.clone());
+    let target = folder.path().join("file");
+    let download = Download::new(format!("/api/v4/files/{id}"), &target);
+    let begin = || core.download(account, download.clone());
+    for _ in 0..5 {
+        let first = begin().await.unwrap();
+        first.progress_after(Progress::default()).await;
+        first.cancel();
+        let second = begin().await.unwrap();
+        let (first, second) = tokio::join!(first.finished(), second.finished());
+        if first.is_err() {
+            assert_eq!(first, Err(Error::Cancelled));
+        }
+        assert_eq!(second.unwrap().status, 200);
+        assert_eq!(std::fs::read(&target).unwrap(), stored);
+
+        let (first, second) = (begin().await.unwrap(), begin().await.unwrap());
+        let third = begin().await.unwrap();
+        third.cancel();
+        let (first, second) = tokio::join!(first.finished(), second.finished());
+        assert_eq!((first.unwrap().status, second.unwrap().status), (200, 200));
+        assert_eq!(third.finished().await, Err(Error::Cancelled));
+        assert_eq!(std::fs::read(&target).unwrap(), stored);
+        std::fs::remove_file(&target).unwrap();
+    }
+    core.close().await;
+}
+
+/// A part that cannot be written over keeps the tag of the version that it is of.
+#[tokio::test]
+async fn a_part_is_never_left_under_the_tag_of_another_version() {
+    let (server, folder, core, account) = live().await;
+    let id = server.control().put_file(bytes(100_000));
+    let target = folder.path().join("file");
+    // Something that has a length and cannot be opened for writing, whoever runs this test.
+    std::fs::create_dir(folder.path().join("file.part")).unwrap();
+    let tag = write(folder.path(), "file.part.tag", b"\"an older version\"");
+    let download = Download::new(format!("/api/v4/files/{id}"), &target);
+    let transfer = core.download(account, download).await.unwrap();
+    let error = transfer.finished().await.unwrap_err();
+    assert!(matches!(error, Error::File { .. }), "{error}");
+    assert_eq!(
+        std::fs::read_to_string(tag).unwrap(),
+        "\"an older version\""
+    );
+    core.close().await;
+}

@@ -33,7 +33,8 @@ impl Notifications {
 
 impl Steadfast {
     /// The app came to the front, lost the focus, or is about to be suspended. With `Suspended` it returns when sockets and
-    /// vault are closed, within 3 seconds: the system kills an app that is frozen while it holds a lock.
+    /// vault are closed, within 3 seconds: the system kills an app that is frozen while it holds a lock. The newest call
+    /// counts: one that another overtook while it waited for its turn changes nothing.
     ///
     /// # Errors
     /// [`Error::Closed`]; [`Error::InvalidArgument`] for `Checking`, which is the core's own; after a suspension, those of
@@ -43,8 +44,9 @@ impl Steadfast {
             return Err(Error::InvalidArgument { argument: "state" });
         }
         let engine = self.engine().clone();
+        let turn = engine.next_host_turn();
         self.engine()
-            .run(async move { engine.host_state(state).await })
+            .run(async move { engine.host_state(state, turn).await })
             .await
     }
 

@@ -122,7 +122,8 @@ impl Transfer {
     /// # Errors
     /// [`Error::Cancelled`]; [`Error::Suspended`] if the app was suspended: a download goes on from where it was when it is
     /// begun again; [`Error::File`] and [`Error::DiskFull`] for the file; [`Error::SessionEnded`]; [`Error::Timeout`] after 30
-    /// seconds without a byte; those of the network, after which a download can be gone on with as well.
+    /// seconds without a byte; [`Error::NotSignedIn`] and [`Error::NoSuchAccount`] if the account was signed out or forgotten
+    /// meanwhile: of a download nothing is left then, nor after [`Error::SessionEnded`]; those of the network, after which a download can be gone on with as well.
     pub async fn finished(&self) -> Result<Response, Error> {
         self.running.finished().await
     }
@@ -144,7 +145,7 @@ impl Steadfast {
     }
 
     /// Begins to fetch a file. A try that was interrupted is gone on with if the server says that the file is still the same.
-    /// Two downloads to one file at the same time are a mistake of the caller.
+    /// One that is to come to a file to which another is under way waits for that one's end.
     ///
     /// # Errors
     /// As [`upload`](Self::upload); [`Error::InvalidArgument`] for a range that is none.

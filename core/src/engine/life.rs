@@ -20,7 +20,7 @@ impl Engine {
         self.not_suspended()?;
         let (done, continued) = oneshot::channel();
         account.send(Message::Continue(done));
-        continued.await.map_err(|_| self.gone())?
+        continued.await.map_err(|_| self.unanswered(id))?
     }
 
     pub(crate) async fn forget(self: &Arc<Self>, id: AccountId) -> Result<(), Error> {
@@ -131,20 +131,25 @@ impl Engine {
     }
 
     async fn make_data_key(self: &Arc<Self>, id: AccountId) -> Result<Key, Error> {
-        let name = self.vault(move |vault| vault.prepare_data_key(id)).await?;
-        let made = self.keys.make(&name).await;
-        let Ok(key) = made else {
-            // Written down as prepared: the next open deletes what may have been made.
-            return Err(Error::KeyStoreUnavailable);
-        };
-        let outcome = self
-            .vault(move |vault| vault.commit_data_key(id, &name))
-            .await?;
-        self.delete_doomed_keys().await;
-        match outcome {
-            Outcome::Committed(()) => Ok(key),
-            Outcome::Stale => Err(Error::NoSuchAccount),
+        for _ in 0..2 {
+            let name = self.vault(move |vault| vault.prepare_data_key(id)).await?;
+            let made = self.keys.make(&name).await;
+            let Ok(key) = made else {
+                // Written down as prepared: the next open deletes what may have been made.
+                return Err(Error::KeyStoreUnavailable);
+            };
+            let outcome = self
+                .vault(move |vault| vault.commit_data_key(id, &name))
+                .await?;
+            self.delete_doomed_keys().await;
+            if let Outcome::Committed(()) = outcome {
+                return Ok(key);
+            }
+            // The account was forgotten; or a suspension in between made void what was set aside.
+            self.account(id)?;
+            self.standing_allows(id)?;
         }
+        Err(Error::StoreUnavailable)
     }
 
     /// Asks, now and then, whether a session ended so long ago that what the app stored of it is to be erased.

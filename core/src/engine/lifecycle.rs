@@ -15,8 +15,26 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 impl Engine {
-    pub(crate) async fn host_state(self: &Arc<Self>, state: HostState) -> Result<(), Error> {
+    /// Numbers what the app says of itself, in the order in which it says it.
+    pub(crate) fn next_host_turn(&self) -> u64 {
+        let mut turn = 0;
+        self.host_turn.send_modify(|last| {
+            *last += 1;
+            turn = *last;
+        });
+        turn
+    }
+
+    /// What was said last counts: whoever is overtaken while it waits changes nothing any more.
+    pub(crate) async fn host_state(
+        self: &Arc<Self>,
+        state: HostState,
+        turn: u64,
+    ) -> Result<(), Error> {
         let _one_at_a_time = self.hosting.lock().await;
+        if *self.host_turn.borrow() != turn {
+            return Ok(());
+        }
         self.move_host(state).await
     }
 

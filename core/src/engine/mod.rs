@@ -113,6 +113,8 @@ pub(crate) struct Engine {
     host: watch::Sender<HostState>,
     /// What the platform last said of the network.
     path: Mutex<NetworkPath>,
+    /// The number of the last call that told the host's state.
+    host_turn: watch::Sender<u64>,
     outbox: Outbox,
     legacy: Legacy,
     web_views: WebViews,
@@ -121,6 +123,10 @@ pub(crate) struct Engine {
     process: u32,
     /// Held while a data key is made, so that two callers get the same one.
     making_data_key: tokio::sync::Mutex<()>,
+    /// Held while a sign-in is stored and its account taken up, so that two of the same user follow one another.
+    keeping: tokio::sync::Mutex<()>,
+    /// Whose turn it is at a file that is being fetched.
+    targets: transfers::Targets,
     /// Held while the lists are read and shown, so that what was read earlier is never shown later.
     refreshing: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
@@ -221,12 +227,15 @@ impl Engine {
             left_alone: Mutex::new(BTreeMap::new()),
             host: watch::Sender::new(config.host_state),
             path: Mutex::new(NetworkPath::Up),
+            host_turn: watch::Sender::new(0),
             outbox: Outbox::default(),
             legacy: Legacy::default(),
             web_views: WebViews::default(),
             closed: AtomicBool::new(false),
             process: std::process::id(),
             making_data_key: tokio::sync::Mutex::new(()),
+            keeping: tokio::sync::Mutex::new(()),
+            targets: transfers::Targets::default(),
             refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
             hosting: tokio::sync::Mutex::default(),
@@ -382,6 +391,12 @@ impl Engine {
         } else {
             Error::Internal
         }
+    }
+
+    /// What it means that the worker of an account did not answer: the account was forgotten first; else as
+    /// [`gone`](Self::gone).
+    pub(crate) fn unanswered(&self, id: AccountId) -> Error {
+        self.account(id).err().unwrap_or_else(|| self.gone())
     }
 
     /// A job for the vault.

@@ -148,6 +148,7 @@ impl Engine {
         session: NewSession,
     ) -> Result<AccountId, Error> {
         let _storing = self.storing.read().await;
+        let _one_at_a_time = self.keeping.lock().await;
         let (token, method) = (session.signed_in.token.clone(), session.method);
         match self.store_sign_in(rest, session).await {
             Ok(account) => {
@@ -506,7 +507,7 @@ impl Engine {
         account.send(Message::SignOut(done));
         signed_out
             .await
-            .map_err(|_| self.gone())?
+            .map_err(|_| self.unanswered(id))?
             .map_err(Error::from)
     }
 }

@@ -3,7 +3,7 @@
 use crate::api::{Download, Progress, Request, Response, Upload};
 use crate::engine::account::Account;
 use crate::engine::requests::{allowed, parts};
-use crate::engine::{Engine, problems};
+use crate::engine::{Engine, lock, problems};
 use crate::error::Error;
 use crate::policy;
 use crate::secret::Token;
@@ -12,10 +12,11 @@ use crate::server::{RequestParts, Rest};
 use crate::session::{AccountId, HostState};
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -52,6 +53,25 @@ impl Running {
             Err(_) => None,
         };
         result.unwrap_or(Err(Error::Closed))
+    }
+}
+
+/// Files that are being fetched. Two that are to come to the same place come one after the other.
+#[derive(Default)]
+pub(crate) struct Targets(Mutex<BTreeMap<PathBuf, Weak<Turn>>>);
+
+type Turn = tokio::sync::Mutex<()>;
+
+impl Targets {
+    fn turn(&self, file: &Path) -> Arc<Turn> {
+        let mut targets = lock(&self.0);
+        targets.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = targets.get(file).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        targets.insert(file.to_owned(), Arc::downgrade(&turn));
+        turn
     }
 }
 
@@ -159,8 +179,8 @@ impl Engine {
         Ok((work, idle))
     }
 
-    /// Runs a transfer until it ends, is cancelled, the app is suspended, or nothing moved for too long. `part` is what a
-    /// cancelled one leaves behind.
+    /// Runs a transfer until it ends, is cancelled, the app is suspended, its session is over, or nothing moved for too long.
+    /// `part` is what one leaves behind that nobody goes on with.
     fn run_transfer<F>(
         self: &Arc<Self>,
         (work, mut idle): (Work, mpsc::Receiver<()>),
@@ -178,26 +198,71 @@ impl Engine {
             cancel: Arc::new(cancel),
         };
         let progress = work.progress.subscribe();
-        let mut host = self.host.subscribe();
+        let turn = part
+            .as_deref()
+            .map_or_else(Arc::default, |part| self.targets.turn(part));
+        let (engine, id) = (self.clone(), work.account.id);
         self.spawn(async move {
-            let result = tokio::select! {
+            let mut host = engine.host.subscribe();
+            let stopped = async {
+                tokio::select! {
+                    biased;
+                    // Nobody is left who could cancel it: then nobody does.
+                    Ok(_) = cancelled.wait_for(|cancelled| *cancelled) => Error::Cancelled,
+                    Ok(_) = host.wait_for(|host| *host == HostState::Suspended) => Error::Suspended,
+                    over = engine.session_over(id) => over,
+                }
+            };
+            tokio::pin!(stopped);
+            let begun = tokio::select! {
                 biased;
-                // Nobody is left who could cancel it: then nobody does.
-                Ok(_) = cancelled.wait_for(|cancelled| *cancelled) => Err(Error::Cancelled),
-                Ok(_) = host.wait_for(|host| *host == HostState::Suspended) => Err(Error::Suspended),
-                () = stalled(progress) => Err(Error::Timeout),
-                result = transfer(work) => result,
+                error = &mut stopped => Err(error),
+                alone = turn.lock() => Ok(alone),
+            };
+            let result = match &begun {
+                Ok(_) => tokio::select! {
+                    biased;
+                    error = stopped => Err(error),
+                    () = stalled(progress) => Err(Error::Timeout),
+                    result = transfer(work) => result,
+                },
+                Err(error) => {
+                    drop(work);
+                    Err(error.clone())
+                }
             };
             // Nothing is ever sent: it ends when nobody is at the disk any more.
             let _ = idle.recv().await;
-            if result == Err(Error::Cancelled)
-                && let Some(part) = part
+            let unwanted = matches!(
+                result,
+                Err(Error::Cancelled
+                    | Error::SessionEnded
+                    | Error::NotSignedIn
+                    | Error::NoSuchAccount)
+            );
+            if let Some(part) = part
+                && begun.is_ok()
+                && unwanted
             {
                 forget_part(&part);
             }
             finish.send_replace(Some(result));
         });
         running
+    }
+
+    /// Ends when nobody is signed in to the account any more: what goes on must not come after the app has erased what it
+    /// stored of that user.
+    async fn session_over(&self, id: AccountId) -> Error {
+        let mut revisions = self.hub.subscribe();
+        loop {
+            if let Err(error) = self.standing_allows(id) {
+                return error;
+            }
+            if revisions.changed().await.is_err() {
+                return Error::Closed;
+            }
+        }
     }
 }
 
@@ -345,11 +410,13 @@ impl Work {
             let mut file = if from > 0 {
                 File::options().append(true).open(&part)?
             } else {
+                // Emptied first: a kill in between must not leave bytes of one version under the tag of another.
+                let file = File::create(&part)?;
                 match tag {
                     Some(tag) => std::fs::write(&tag_file, tag)?,
                     None => drop(std::fs::remove_file(&tag_file)),
                 }
-                File::create(&part)?
+                file
             };
             while let Some(chunk) = written.blocking_recv() {
                 file.write_all(&chunk)?;
@@ -371,13 +438,10 @@ impl Work {
         let (read, wrote) = tokio::join!(reading, writing);
         wrote?;
         read?;
-        let target = target.clone();
-        on_disk(move || {
-            std::fs::rename(&target.part, &target.file)?;
-            let _ = std::fs::remove_file(&target.tag);
-            Ok(())
-        })
-        .await
+        // In place: whoever cancels comes before this or after it, and never finds a file where nothing was to be left.
+        std::fs::rename(&target.part, &target.file).map_err(|error| file_error(&error))?;
+        let _ = std::fs::remove_file(&target.tag);
+        Ok(())
     }
 
     /// The server's answer to an upload, or one that brings no file.
