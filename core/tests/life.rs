@@ -12,12 +12,14 @@ use common::{PASSWORD, config, eventually, open, open_with, server, sign_in, unt
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use steadfast::keystore::testing::{Behaviour, MemoryKeyStore, ScriptedKeyStore};
+use steadfast::keystore::{KeyAnswer, KeyStoreUnavailable};
 use steadfast::vault::DATABASE_FILE;
 use steadfast::{
-    AccountId, EraseReason, Error, HostState, NoticeKind, Reason, Shows, SignIn, Standing,
-    Steadfast, message,
+    AccountId, EraseReason, Error, HostState, Key, KeyStore, NoticeKind, Reason, Shows, SignIn,
+    Standing, Steadfast, message,
 };
 use steadfast_testserver::Server;
 
@@ -603,5 +605,61 @@ async fn a_data_key_is_made_although_the_app_was_away_in_between() {
     store.set(Behaviour::Works);
     let key = asking.await.unwrap().unwrap();
     assert_eq!(core.data_key(account).await.unwrap(), key);
+    core.close().await;
+}
+
+/// A key store that takes its time over the key of a new session, while it is told to.
+#[derive(Default)]
+struct Slow {
+    keys: MemoryKeyStore,
+    holds: AtomicBool,
+    reached: AtomicBool,
+}
+
+impl KeyStore for Slow {
+    fn load(&self, name: &str) -> KeyAnswer {
+        self.keys.load(name)
+    }
+
+    fn store(&self, name: &str, key: &Key) -> Result<(), KeyStoreUnavailable> {
+        while name.starts_with("account-") && self.holds.load(Ordering::SeqCst) {
+            self.reached.store(true, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.keys.store(name, key)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), KeyStoreUnavailable> {
+        self.keys.delete(name)
+    }
+}
+
+/// The verdict comes when the other user has already passed the form.
+#[tokio::test]
+async fn a_session_whose_content_is_to_be_erased_is_never_offered_again() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Arc::new(Slow::default());
+    let core = open_with(folder.path(), &server, keys.clone());
+    let alice = sign_in(&core, &server, "alice").await;
+    until_live(&core, alice).await;
+    keys.holds.store(true, Ordering::SeqCst);
+    let form = tokio::spawn({
+        let (core, form) = (core.clone(), SignIn::new(server.url(), "bob", PASSWORD));
+        async move { core.sign_in(form).await }
+    });
+    eventually(|| keys.reached.load(Ordering::SeqCst)).await;
+    wrong_verdict(&core, &server, alice).await;
+    keys.holds.store(false, Ordering::SeqCst);
+    let bob = form.await.unwrap().unwrap();
+    let owed = core.obligations();
+    assert_eq!((owed.len(), owed[0].account), (1, alice));
+    assert_eq!(owed[0].blocks, [bob]);
+
+    server.control().replica_lag(Duration::ZERO);
+    core.verify(alice, DEADLINE).await.unwrap();
+    assert!(!core.snapshot(alice).unwrap().may_continue);
+    assert_eq!(core.continue_session(alice).await, Err(Error::SessionEnded));
+    eventually(|| keys.keys.names().len() == 2).await;
     core.close().await;
 }

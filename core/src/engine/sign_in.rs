@@ -152,6 +152,8 @@ impl Engine {
         let (token, method) = (session.signed_in.token.clone(), session.method);
         match self.store_sign_in(rest, session).await {
             Ok(account) => {
+                // Again: a verdict may have come while the server was asked.
+                self.withdraw_offers(rest.address());
                 self.start_welcome(&account);
                 Ok(account.id)
             }

@@ -293,17 +293,23 @@ impl Work {
     async fn send_file(
         self,
         request: RequestParts,
-        mut file: File,
+        file: File,
         length: u64,
     ) -> Result<Response, Error> {
         let (chunks, body) = mpsc::channel(policy::TRANSFER_CHUNKS);
         let busy = self.busy.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let _busy = busy;
+            let mut file = file.take(length);
             loop {
                 let mut chunk = vec![0; policy::TRANSFER_CHUNK];
                 let read = match file.read(&mut chunk) {
-                    Ok(0) => return None,
+                    Ok(0) if file.limit() == 0 => return None,
+                    // It became shorter.
+                    Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+                    read => read,
+                };
+                let read = match read {
                     Ok(read) => read,
                     Err(error) => {
                         let told = file_error(&error);

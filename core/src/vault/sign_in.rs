@@ -307,6 +307,8 @@ fn erase_ended_others(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result
         .query_map((&prepared.server_url, prepared.account.0), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for other in others {
+        // Nobody may take a session up again whose content is to be erased.
+        keys::retire(transaction, AccountId(other))?;
         obligations::erase(
             transaction,
             AccountId(other),
