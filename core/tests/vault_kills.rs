@@ -1,4 +1,5 @@
-//! SIGKILL, full disks and failing disks at every write of a sign-in, a verdict and a sign-out.
+//! SIGKILL, full disks and failing disks at every write of what a vault stores: sign-ins, verdicts, wipes, sign-outs, erasing
+//! that is owed and done, and the outbox.
 //!
 //! A child process does one operation while `strace` kills it, or fails its call, at the N-th call of one kind; N rises
 //! until a run comes through. After each the vault must be in the state before or in the state after, never between;
@@ -11,14 +12,17 @@
     reason = "test support"
 )]
 
+#[path = "vault_kills/operation.rs"]
+mod operation;
 mod vault_support;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use steadfast::session::{AccountId, UnixMillis};
-use steadfast::vault::{Forget, Outcome, VaultError};
+use operation::Operation;
+use steadfast::session::AccountId;
+use steadfast::vault::{Outcome, VaultError};
 use tempfile::TempDir;
 use vault_support::*;
 
@@ -38,140 +42,6 @@ const WRITES: [&str; 9] = [
     "?rename",
     "?renameat",
 ];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
-    /// The first sign-in of a new installation: the file itself is made.
-    FirstSignIn,
-    /// A sign-in over a session that has ended and keeps its token.
-    SignInAgain,
-    /// A verdict ends the session.
-    Verdict,
-    /// The user signs out.
-    SignOut,
-    /// The account is removed from the device.
-    Forget,
-}
-
-impl Operation {
-    const ALL: [Self; 5] = [
-        Self::FirstSignIn,
-        Self::SignInAgain,
-        Self::Verdict,
-        Self::SignOut,
-        Self::Forget,
-    ];
-
-    fn name(self) -> String {
-        format!("{self:?}")
-    }
-
-    /// The folder as it is before.
-    fn before(self) -> TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        if self != Self::FirstSignIn {
-            let mut device = Device::open(folder.path());
-            let signed_in = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
-            // The outbox key is there, as it is after the first sign-out of an installation.
-            let _ = device.sealed_for_outbox(signed_in.account);
-            if self == Self::SignInAgain {
-                let _ = device.end(signed_in.account, signed_in.epoch);
-            }
-            let _ = device.vault.close().unwrap();
-        }
-        folder
-    }
-
-    /// What the engine does: in the child, and again in the parent to see that it can be made up for.
-    fn run(self, device: &mut Device) -> Result<(), VaultError> {
-        let record = device.vault.accounts()?.into_iter().next();
-        match (self, record) {
-            (Self::FirstSignIn, _) => {
-                device.try_sign_in(SERVER, ALICE, FIRST_TOKEN)?;
-            }
-            (Self::SignInAgain, _) => {
-                device.try_sign_in(SERVER, ALICE, SECOND_TOKEN)?;
-            }
-            (Self::Verdict, Some(record)) => {
-                let _ = device.vault.commit_end(&end(record.id, record.epoch))?;
-            }
-            (Self::SignOut, Some(record)) => {
-                let signed_out = device.try_sign_out(record.id)?;
-                // The sign-out is stored; what is left undone here is made up for at the next open.
-                let _ = device.finish_removal(signed_out.retired_key.as_ref());
-            }
-            (Self::Forget, Some(record)) => {
-                let owed = device.sealed_for_outbox(record.id);
-                let forget = Forget {
-                    account: record.id,
-                    epoch: record.epoch,
-                    old_token: owed,
-                    reason: "forgotten".to_owned(),
-                    at: UnixMillis(2_000),
-                };
-                if let Outcome::Committed(forgotten) = device.vault.forget(&forget)? {
-                    let _ = device.finish_removal(forgotten.retired_key.as_ref());
-                }
-            }
-            (Self::Verdict | Self::SignOut | Self::Forget, None) => {
-                panic!("the account is there before")
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the operation took place. Panics if the state is neither the one before nor the one after.
-    fn took_place(self, device: &mut Device) -> bool {
-        let accounts = device.vault.accounts().unwrap();
-        let outbox = device.vault.outbox().unwrap();
-        let notices = device.vault.notices().unwrap();
-        let tokens: Vec<_> = accounts
-            .iter()
-            .map(|account| device.token(account))
-            .collect();
-        let owed: Vec<_> = outbox
-            .iter()
-            .map(|entry| device.owed_token(entry))
-            .collect();
-        let summary: Vec<_> = accounts
-            .iter()
-            .zip(&tokens)
-            .map(|(account, token)| {
-                (
-                    account.epoch.0,
-                    account.standing.code.as_str(),
-                    account.ended_at.is_some(),
-                    account.restore_until.is_some(),
-                    token.as_deref(),
-                )
-            })
-            .collect();
-        let owed: Vec<_> = owed.iter().map(String::as_str).collect();
-        let state = (summary.as_slice(), owed.as_slice(), notices.len());
-
-        type State<'a> = (
-            &'a [(i64, &'a str, bool, bool, Option<&'a str>)],
-            &'a [&'a str],
-            usize,
-        );
-        let live = [(1, "active", false, false, Some(FIRST_TOKEN))];
-        let ended = [(1, "ended", true, true, Some(FIRST_TOKEN))];
-        let again = [(2, "active", false, false, Some(SECOND_TOKEN))];
-        let signed_out = [(2, "ended", true, false, None)];
-        let (before, after): (State<'_>, State<'_>) = match self {
-            Self::FirstSignIn => ((&[], &[], 0), (&live, &[], 0)),
-            Self::SignInAgain => ((&ended, &[], 1), (&again, &[FIRST_TOKEN], 0)),
-            Self::Verdict => ((&live, &[], 0), (&ended, &[], 1)),
-            Self::SignOut => ((&live, &[], 0), (&signed_out, &[FIRST_TOKEN], 0)),
-            Self::Forget => ((&live, &[], 0), (&[], &[FIRST_TOKEN], 0)),
-        };
-        assert!(state == before || state == after, "{self:?}: {state:?}");
-        let owed_erasing = device.vault.obligations().unwrap().len();
-        let forgotten = self == Self::Forget && state == after;
-        assert_eq!(owed_erasing, usize::from(forgotten), "{self:?}: {state:?}");
-        state == after
-    }
-}
 
 /// Opens what a kill left, checks it, does the operation if it did not take place, and checks that too.
 fn inspect(operation: Operation, folder: &Path) -> bool {
@@ -194,10 +64,15 @@ fn inspect(operation: Operation, folder: &Path) -> bool {
 /// The key store holds the keys in use and no other; the files hold no token that was taken away.
 fn check_leftovers(device: &mut Device, folder: &Path) {
     let accounts = device.vault.accounts().unwrap();
-    let used: Vec<_> = accounts
+    let mut used: Vec<_> = accounts
         .iter()
         .filter_map(|account| Some(account.key_name.as_ref()?.as_str().to_owned()))
         .collect();
+    for account in &accounts {
+        let data_key = device.vault.data_key_name(account.id).unwrap();
+        used.extend(data_key.map(|name| name.as_str().to_owned()));
+    }
+    used.sort();
     let held: Vec<_> = device
         .key_names(folder)
         .into_iter()
@@ -298,8 +173,11 @@ fn copy_of(before: &Path) -> TempDir {
 
 fn remember_sealed(folder: &Path) {
     let mut device = Device::open(folder);
-    if let Some(account) = device.vault.accounts().unwrap().first() {
-        let sealed = account.sealed_token.clone().unwrap();
+    let accounts = device.vault.accounts().unwrap();
+    let sealed = accounts
+        .first()
+        .and_then(|account| account.sealed_token.as_ref());
+    if let Some(sealed) = sealed {
         std::fs::write(folder.join("sealed-before"), sealed.as_bytes()).unwrap();
     }
     let _ = device.vault.close().unwrap();
@@ -368,6 +246,36 @@ fn a_kill_at_any_write_of_a_sign_out() {
 #[test]
 fn a_kill_at_any_write_of_forgetting_an_account() {
     kill_at_every_write(Operation::Forget);
+}
+
+/// Q9. Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_a_wipe() {
+    kill_at_every_write(Operation::Wipe);
+}
+
+/// Q9. Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_owing_the_erasing_of_what_ended_long_ago() {
+    kill_at_every_write(Operation::RaiseErase);
+}
+
+/// Q9. Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_noting_that_all_is_erased() {
+    kill_at_every_write(Operation::AcknowledgeErase);
+}
+
+/// Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_striking_out_what_was_owed() {
+    kill_at_every_write(Operation::Pay);
+}
+
+/// Hazards B11.
+#[test]
+fn a_kill_at_any_write_of_noting_an_attempt_in_vain() {
+    kill_at_every_write(Operation::Attempt);
 }
 
 /// Hazards B21.
@@ -620,6 +528,7 @@ fn a_full_disk_does_not_stop_a_sign_out_because_of_the_reserve() {
     let folder = disk.0.path();
     let mut device = Device::open(folder);
     let alice = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    device.make_data_key(alice.account);
     let record = device.vault.account(alice.account).unwrap().unwrap();
     let sealed = record.sealed_token.unwrap().as_bytes().to_vec();
     let owed = device.sealed_for_outbox(alice.account);
@@ -653,6 +562,7 @@ fn a_full_disk_without_the_reserve_is_told_and_changes_nothing() {
     let folder = disk.0.path();
     let mut device = Device::open(folder);
     let alice = device.sign_in(SERVER, ALICE, FIRST_TOKEN);
+    device.make_data_key(alice.account);
     let owed = device.sealed_for_outbox(alice.account);
     std::fs::remove_file(vault_folder(folder).join("reserve")).unwrap();
     disk.fill();

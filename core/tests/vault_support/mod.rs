@@ -154,6 +154,15 @@ impl Device {
         Ok(signed_in)
     }
 
+    /// Makes the key that the app encrypts its data of an account with.
+    pub fn make_data_key(&mut self, account: AccountId) {
+        let name = self.vault.prepare_data_key(account).unwrap();
+        let key = Key::generate().unwrap();
+        self.keys.store(name.as_str(), &key).unwrap();
+        let made = self.vault.commit_data_key(account, &name).unwrap();
+        assert_eq!(made, Outcome::Committed(()));
+    }
+
     /// The token of an account, sealed again for the outbox.
     pub fn sealed_for_outbox(&mut self, account: AccountId) -> OldToken {
         let record = self.vault.account(account).unwrap();
@@ -220,6 +229,14 @@ impl Device {
             self.vault.key_deleted(name)?;
         }
         let _ = self.vault.scrub()?;
+        Ok(())
+    }
+
+    /// What follows an operation that took keys of several kinds away.
+    pub fn delete_doomed_keys(&mut self) -> Result<(), VaultError> {
+        for name in self.vault.orphan_keys()? {
+            self.finish_removal(Some(&name))?;
+        }
         Ok(())
     }
 
