@@ -98,3 +98,8 @@ pub use webview::{WebCookie, WebCookies, WebView};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/guide.md")]
 struct Guide;
+
+/// The front page's, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
