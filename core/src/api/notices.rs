@@ -68,7 +68,7 @@ impl EraseReason {
     const CODES: [(Self, &str); 4] = [
         (Self::AnotherUser, "another_user"),
         (Self::Forgotten, "forgotten"),
-        (Self::Wiped, "Wiped"),
+        (Self::Wiped, "wiped"),
         (Self::EndedLongAgo, "ended_long_ago"),
     ];
 
