@@ -72,8 +72,9 @@ impl Steadfast {
     /// afterwards every account that is signed in is validated and connected, unless the app is suspended.
     ///
     /// # Errors
-    /// [`Error::StoreNewer`] if a newer version wrote the vault; [`Error::DiskFull`] and [`Error::StoreUnavailable`] if it
-    /// cannot be opened now; [`Error::InvalidArgument`] if the configuration cannot be used.
+    /// [`Error::StoreInUse`] if the app has the same vault open already, in this process or another one;
+    /// [`Error::StoreNewer`] if a newer version wrote it; [`Error::DiskFull`] and [`Error::StoreUnavailable`] if it cannot be
+    /// opened now; [`Error::InvalidArgument`] if the configuration cannot be used.
     pub fn open(config: Config, key_store: Arc<dyn KeyStore>) -> Result<Self, Error> {
         Ok(Self {
             owner: Arc::new(Owner {
