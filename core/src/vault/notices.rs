@@ -66,21 +66,6 @@ impl Vault {
             Ok(taken_back + changed > 0)
         })
     }
-
-    /// Takes back a notice that no longer holds. True if the app may have seen it, pending or acknowledged.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn withdraw_notice(
-        &mut self,
-        account: AccountId,
-        epoch: Epoch,
-        kind: &str,
-    ) -> Result<bool, VaultError> {
-        self.write(Reserve::Keep, |transaction| {
-            withdraw(transaction, account, epoch, kind)
-        })
-    }
 }
 
 pub(super) fn pending(connection: &Connection) -> Result<Vec<Notice>, VaultError> {
