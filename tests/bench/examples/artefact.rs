@@ -9,8 +9,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 use steadfast::{
-    AccountId, Config, Device, DeviceKind, FileKeyStore, HostState, Method, Request, Revision,
-    SignIn, SignInAgain, SsoMethod, Steadfast, UserQuery,
+    AccountId, Config, Device, DeviceKind, Download, FileKeyStore, HostState, LegacyEntry,
+    LegacySource, Method, NetworkPath, NetworkProfile, PreviousInstallation, PushPayload, Reader,
+    Request, Revision, SignIn, SignInAgain, SsoMethod, Steadfast, UnixMillis, Upload, UserQuery,
 };
 
 /// Runs one operation, chosen at run time so that none is optimised away.
@@ -63,6 +64,54 @@ async fn run(operation: u32, text: &str) -> String {
         23 => {
             let request = Request::new(Method::Post, text).json(&serde_json::json!({ "a": text }));
             format!("{:?}", core.request(id, request).await)
+        }
+        24 => format!("{:?}", core.continue_session(id).await),
+        25 => format!("{:?}", core.forget(id).await),
+        26 => format!(
+            "{:?} {:?}",
+            core.data_key(id).await,
+            core.renew_data_key(id).await
+        ),
+        27 => format!(
+            "{:?}",
+            core.send(id, text, serde_json::json!({ "a": text })).await
+        ),
+        28 => match core.upload(id, Upload::new(text, text, text)).await {
+            Ok(transfer) => format!("{:?}", transfer.finished().await),
+            Err(error) => error.code().to_owned(),
+        },
+        29 => match core.download(id, Download::new(text, text)).await {
+            Ok(transfer) => format!("{:?}", transfer.finished().await),
+            Err(error) => error.code().to_owned(),
+        },
+        30 => match PushPayload::from_json(text) {
+            Ok(payload) => format!("{:?}", core.push_received(payload).await),
+            Err(error) => error.code().to_owned(),
+        },
+        31 => format!("{:?}", core.background_check(Duration::from_secs(15)).await),
+        32 => format!(
+            "{:?} {:?}",
+            core.reminders(),
+            core.reminder_set(text, UnixMillis(1)).await
+        ),
+        33 => {
+            let entry = LegacyEntry::new(LegacySource::ReactNative2, text, text, text);
+            let import = core.import_legacy(vec![entry], PreviousInstallation::Updated);
+            format!("{:?} {:?}", import.await, core.legacy_erasable().await)
+        }
+        34 => format!("{:?}", core.webview_cookies(id).await),
+        35 => format!("{:?}", core.webview_signed_in(text, text, Vec::new()).await),
+        36 => format!("{:?}", core.webview_saw_401(id).await),
+        37 => format!("{:?}", core.probe_server(text).await),
+        38 => format!(
+            "{:?}",
+            core.set_network_profile(id, NetworkProfile::default())
+                .await
+        ),
+        39 => format!("{:?}", core.network_changed(NetworkPath::Up, None)),
+        40 => {
+            let reader = Reader::new(text);
+            format!("{:?} {:?}", reader.accounts(), reader.leave_hint(id))
         }
         _ => {
             core.close().await;
