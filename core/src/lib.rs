@@ -42,7 +42,8 @@
 //! 3. [`Steadfast::sign_in`]; [`Error::MfaCodeRequired`] means: ask for the code and call again. Through the browser:
 //!    [`Steadfast::begin_sso`], and [`Steadfast::finish_sso`] with the link that comes back, even into a new process.
 //! 4. [`Steadfast::host_state`] and [`Steadfast::network_changed`] as the platform tells. With
-//!    [`HostState::Suspended`] it returns when no socket and no file is open any more.
+//!    [`HostState::Suspended`] it returns when no socket and no file is open any more, but for a sign-in whose answer
+//!    is awaited: the session that it brings must not be left behind at the server.
 //! 5. [`Steadfast::request`] and [`Steadfast::events`] for the app's own traffic: the app never handles a token.
 //! 6. [`Steadfast::notices`] for the operating system's notifications, acknowledged once shown.
 //! 7. After an update from an older app, once: [`Steadfast::import_legacy`] with what that left on the device, then

@@ -12,6 +12,7 @@ mod common;
 use common::*;
 use std::time::Duration;
 use steadfast::{HostState, Link};
+use steadfast_testserver::Database;
 
 /// Rounds of the test for leaks: each opens, dials, says hello and closes.
 const ROUNDS: usize = 60;
@@ -84,8 +85,21 @@ async fn a_suspended_core_does_nothing_at_all() {
     let core = open(folder.path(), &server);
     let alice = sign_in(&core, &server, "alice").await;
     until_live(&core, alice).await;
+    // Something is owed, and was to be tried again within seconds.
+    server.control().database(Database::Stopped);
+    let from = server.control().request_count();
+    core.set_device_id(Some("apple_rn-v2:fedcba9876543210".to_owned()))
+        .await
+        .unwrap();
+    server
+        .control()
+        .wait_from(from, |request| {
+            request.path.ends_with("/users/sessions/device") && request.status.is_some()
+        })
+        .await;
     core.host_state(HostState::Suspended).await.unwrap();
     assert_eq!(core.snapshot(alice).unwrap().link, Link::Paused);
+    server.control().database(Database::Healthy);
     // What the closing of connections sets going is over when the threads stand still for a second, and those that looked
     // names up have ended, which they do after ten seconds without work.
     let mut before = wakeups();

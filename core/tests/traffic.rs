@@ -328,6 +328,51 @@ async fn a_cancelled_transfer_leaves_nothing_and_a_suspended_one_can_be_gone_on_
     core.close().await;
 }
 
+/// A request of the app that waits for its answer does not keep its socket over a suspension.
+#[tokio::test]
+async fn a_request_under_way_ends_with_the_suspension() {
+    let server = Server::builder()
+        .user("alice", common::PASSWORD, steadfast_testserver::Role::User)
+        .start()
+        .await
+        .unwrap();
+    let proxy = steadfast_faults::Proxy::http(server.url())
+        .start()
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let device = steadfast::Device::new(
+        steadfast::DeviceKind::IPhone,
+        "2.43.0",
+        "799",
+        "18.1",
+        "iPhone15,4",
+    );
+    let mut config = steadfast::Config::new(folder.path().join("vault"), device);
+    config.clear_text = steadfast::ClearText::AllowedByApp;
+    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
+    let core = Steadfast::open(config, Arc::new(keys)).unwrap();
+    let sign_in = steadfast::SignIn::new(proxy.url("http"), "alice", common::PASSWORD);
+    let account = core.sign_in(sign_in).await.unwrap();
+    until_live(&core, account).await;
+    let path = "/api/v4/users/me/teams";
+    let never = steadfast_faults::Answer::new(200).after(Duration::from_secs(3600));
+    let faults = proxy.control();
+    faults.answer(never.on(steadfast_faults::Match::path(path)));
+    let request = steadfast::Request::new(steadfast::Method::Get, path);
+    let asking = tokio::spawn({
+        let core = core.clone();
+        async move { core.request(account, request).await }
+    });
+    common::eventually(|| faults.requests().iter().any(|seen| seen.path == path)).await;
+    core.host_state(HostState::Suspended).await.unwrap();
+    assert!(matches!(asking.await.unwrap(), Err(Error::Suspended)));
+    tokio::time::timeout(Duration::from_secs(60), faults.wait_for_open(0))
+        .await
+        .unwrap();
+    core.close().await;
+}
+
 #[tokio::test]
 async fn what_may_not_be_sent_is_refused_before_anything_is() {
     let (server, folder, core, account) = live().await;

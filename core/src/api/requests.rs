@@ -79,7 +79,7 @@ impl Steadfast {
     ///
     /// # Errors
     /// [`Error::ForeignOrigin`] for a path off the account's server; [`Error::InvalidArgument`] for a header that is not
-    /// allowed; [`Error::TooLarge`]; [`Error::NotSignedIn`], [`Error::SessionEnded`]; those of the network.
+    /// allowed; [`Error::Suspended`], also for one that was under way when the app was suspended; [`Error::TooLarge`]; [`Error::NotSignedIn`], [`Error::SessionEnded`]; those of the network.
     pub async fn request(&self, id: AccountId, request: Request) -> Result<Response, Error> {
         let engine = self.engine().clone();
         self.engine()

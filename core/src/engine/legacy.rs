@@ -8,6 +8,7 @@
 use crate::api::SignInMethod;
 use crate::engine::adopt::what_it_is;
 use crate::engine::commits::csrf_hash;
+use crate::engine::outbox::after;
 use crate::engine::questions::facts;
 use crate::engine::sign_in::NewSession;
 use crate::engine::{Engine, Failure};
@@ -386,16 +387,12 @@ impl Engine {
                 }
                 engine.settle_legacy(everything).await;
                 engine.confirm_legacy().await;
-                everything = match engine.until_next_legacy().await {
-                    Some(wait) => tokio::select! {
-                        () = engine.legacy.news.notified() => true,
-                        () = tokio::time::sleep(wait) => false,
-                    },
-                    // Nothing waits, so nothing wakes the device.
-                    None => {
-                        engine.legacy.news.notified().await;
-                        true
-                    }
+                let wait = engine.until_next_legacy().await;
+                everything = tokio::select! {
+                    () = engine.legacy.news.notified() => true,
+                    () = after(wait) => false,
+                    // No timer outlives the suspension.
+                    () = engine.suspension() => false,
                 };
             }
         });

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::policy;
 use crate::server::HttpProxy;
 use crate::session::{AccountId, Event, Hint, HostState, NetworkPath, UnixMillis};
+use crate::vault::OutboxKind;
 use crate::vault::{AccountRecord, Outcome, Setting, Vault, VaultError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +70,7 @@ impl Engine {
         }
         let suspended = async {
             let _nothing_is_being_stored = self.storing.write().await;
+            drop(self.requesting.write().await);
             all_told.await;
             self.vault(Vault::close).await
         };
@@ -140,11 +142,19 @@ impl Engine {
         let at = self.times.wall();
         self.vault(move |vault| {
             vault.set_setting(Setting::DeviceId, &text)?;
-            if text.is_empty() {
-                return Ok(());
-            }
+            let owed = vault.outbox()?;
             for account in vault.accounts()? {
-                let attached = account.device_id.as_deref() == Some(&text);
+                let owed = owed.iter().any(|entry| {
+                    entry.account == account.id && entry.kind == OutboxKind::AttachDevice
+                });
+                if text.is_empty() {
+                    if owed {
+                        vault.drop_owed_device(account.id)?;
+                    }
+                    continue;
+                }
+                // An id that is owed may be on its way already, and must not have the last word.
+                let attached = account.device_id.as_deref() == Some(&text) && !owed;
                 if account.sealed_token.is_some() && !attached {
                     // Stale cannot be: nobody else writes between the two.
                     let _: Outcome<_> = vault.owe_device(account.id, account.epoch, &text, at)?;

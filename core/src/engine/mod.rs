@@ -131,6 +131,8 @@ pub(crate) struct Engine {
     refreshing: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
     storing: RwLock<()>,
+    /// Held while a request of the app is under way.
+    requesting: RwLock<()>,
     /// Held while the host's state is carried to every account.
     hosting: tokio::sync::Mutex<()>,
     /// Held by a background check or a push that is being handled.
@@ -238,6 +240,7 @@ impl Engine {
             targets: transfers::Targets::default(),
             refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
+            requesting: RwLock::new(()),
             hosting: tokio::sync::Mutex::default(),
             checking: tokio::sync::Mutex::default(),
             config,

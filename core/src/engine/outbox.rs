@@ -21,6 +21,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// How the engine's other parts say that something is owed, or that it is worth trying again.
@@ -44,6 +45,14 @@ impl Outbox {
         async move {
             let _ = passes.wait_for(|count| *count > before).await;
         }
+    }
+}
+
+/// The end of a wait; without one, never.
+pub(crate) async fn after(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -78,7 +87,9 @@ impl Engine {
                 let wait = engine.until_next().await;
                 everything = tokio::select! {
                     () = engine.outbox.news.notified() => true,
-                    () = tokio::time::sleep(wait) => false,
+                    () = after(wait) => false,
+                    // No timer outlives the suspension.
+                    () = engine.suspension() => false,
                 };
             }
         });
@@ -98,15 +109,17 @@ impl Engine {
         entries.unwrap_or_default()
     }
 
-    async fn until_next(&self) -> std::time::Duration {
+    /// How long until something is due; `None` where nothing is owed, so that nothing wakes the device.
+    async fn until_next(&self) -> Option<Duration> {
         let now = self.times.wall();
-        let entries = self.vault(|vault| vault.outbox()).await.unwrap_or_default();
+        let Ok(entries) = self.vault(|vault| vault.outbox()).await else {
+            return Some(policy::OUTBOX_RETRY_CAP);
+        };
         let next = entries
             .iter()
             .map(|entry| entry.next_try_at.since(now))
-            .min();
-        next.unwrap_or(policy::OUTBOX_RETRY_CAP)
-            .clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP)
+            .min()?;
+        Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP))
     }
 
     async fn pay(&self, entry: &OutboxEntry) {

@@ -92,11 +92,15 @@ impl Engine {
         let parts = parts(request);
         allowed(&parts, &account)?;
         let (account, _, token) = self.signed_in(id).await?;
-        let reply = account
-            .rest
-            .send(parts.token(&token))
-            .await
-            .map_err(problems::transport)?;
+        let reply = {
+            // Whoever suspends the core waits for this.
+            let _under_way = self.requesting.read().await;
+            tokio::select! {
+                reply = account.rest.send(parts.token(&token)) => reply.map_err(problems::transport)?,
+                // No socket is open while the app is suspended.
+                () = self.suspension() => return Err(Error::Suspended),
+            }
+        };
         if reply.status == 401 {
             self.met_401(&account, path).await?;
         }

@@ -59,7 +59,7 @@ impl Vault {
             }
             doom(transaction, account)?;
             let changed = transaction.execute(
-                "UPDATE accounts SET data_key_name = ?2 WHERE id = ?1",
+                "UPDATE accounts SET data_key_name = ?2 WHERE id = ?1 AND ended_at IS NULL",
                 (account.0, name.as_str()),
             )?;
             if changed == 0 {

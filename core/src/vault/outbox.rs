@@ -139,6 +139,16 @@ impl Vault {
             Ok(Outcome::Committed(id))
         })
     }
+
+    /// Owes the server no device id for this account any more: the device has none.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn drop_owed_device(&mut self, account: AccountId) -> Result<(), VaultError> {
+        self.write(Reserve::Keep, |transaction| {
+            drop_devices(transaction, account)
+        })
+    }
 }
 
 /// The account number of an entry that belongs to no account.

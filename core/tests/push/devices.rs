@@ -50,6 +50,63 @@ async fn an_id_that_changed_while_the_server_was_away_is_there_within_ten_second
     core.close().await;
 }
 
+/// The id that was set last is attached, though it is the one that the server knew, and another one was owed meanwhile.
+#[tokio::test]
+async fn an_id_that_came_back_is_not_replaced_by_the_one_between() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, _) = phone(folder.path(), &server).await;
+    server.control().database(Database::Stopped);
+    core.set_device_id(Some("apple_rn-v2:fedcba9876543210".to_owned()))
+        .await
+        .unwrap();
+    core.set_device_id(Some(DEVICE_ID.to_owned()))
+        .await
+        .unwrap();
+    server.control().database(Database::Healthy);
+    let from = server.control().request_count();
+    core.network_changed(NetworkPath::Up, None).unwrap();
+    server
+        .control()
+        .wait_from(from, |request| {
+            request.path.ends_with("/users/sessions/device") && request.status == Some(200)
+        })
+        .await;
+    eventually(|| device_id(&server) == DEVICE_ID).await;
+    core.close().await;
+}
+
+#[tokio::test]
+async fn an_id_that_was_withdrawn_is_not_attached_any_more() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, alice) = phone(folder.path(), &server).await;
+    server.control().database(Database::Stopped);
+    let from = server.control().request_count();
+    core.set_device_id(Some("apple_rn-v2:fedcba9876543210".to_owned()))
+        .await
+        .unwrap();
+    server
+        .control()
+        .wait_from(from, |request| {
+            request.path.ends_with("/users/sessions/device") && request.status.is_some()
+        })
+        .await;
+    core.set_device_id(None).await.unwrap();
+    server.control().database(Database::Healthy);
+    let from = server.control().request_count();
+    core.network_changed(NetworkPath::Up, None).unwrap();
+    core.verify(alice, Duration::from_secs(30)).await.unwrap();
+    core.close().await;
+    let told = server.control().requests().into_iter().skip(from);
+    assert_eq!(
+        told.filter(|request| request.path.ends_with("/users/sessions/device"))
+            .count(),
+        0
+    );
+    assert_eq!(device_id(&server), DEVICE_ID);
+}
+
 /// What was owed when the process was killed is paid by the next one.
 #[tokio::test]
 async fn an_id_that_could_not_be_attached_survives_the_process() {
