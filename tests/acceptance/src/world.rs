@@ -15,7 +15,7 @@ use steadfast::{
 };
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
-use steadfast_testserver::{Control, Role, Server};
+use steadfast_testserver::{Control, Flavour, Role, Server};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -68,6 +68,8 @@ pub struct Options {
     pub cover_until_validated_after: Option<Duration>,
     /// Its network is one in which answers can be replaced, so TLS ends there.
     pub meddling_network: bool,
+    /// It uses the older server of the world, and is not connected to the other.
+    pub older_server: bool,
     /// Its key store, in place of files beside the vault.
     pub key_store: Option<Arc<dyn KeyStore>>,
     /// Its resolver, in place of the system's.
@@ -90,10 +92,18 @@ impl Options {
             ..Self::default()
         }
     }
+
+    /// A device of somebody whose server is of the time of the classic apps.
+    pub fn older_server() -> Self {
+        Self {
+            older_server: true,
+            ..Self::default()
+        }
+    }
 }
 
-async fn start_server(users: &[User]) -> Server {
-    let mut builder = Server::builder().tls(true);
+async fn start_server(users: &[User], flavour: Flavour) -> Server {
+    let mut builder = Server::builder().tls(true).flavour(flavour);
     for user in users {
         let role = if user.name == "sysadmin" {
             Role::Admin
@@ -116,6 +126,7 @@ pub struct World {
     /// Another user.
     pub bob: User,
     second: OnceCell<Server>,
+    older: OnceCell<Server>,
     folder: TempDir,
     canary: Arc<Canary>,
     devices: AtomicU32,
@@ -128,7 +139,7 @@ impl World {
     /// If it cannot be started.
     pub async fn start() -> Self {
         let users = ["sysadmin", "alice", "bob"].map(User::new);
-        let server = start_server(&users).await;
+        let server = start_server(&users, Flavour::V11).await;
         let [admin, alice, bob] = users;
         Self {
             server,
@@ -136,6 +147,7 @@ impl World {
             alice,
             bob,
             second: OnceCell::new(),
+            older: OnceCell::new(),
             folder: tempfile::tempdir().expect("a folder"),
             canary: Arc::default(),
             devices: AtomicU32::new(0),
@@ -146,7 +158,15 @@ impl World {
     pub async fn second_server(&self) -> &Server {
         let users = [&self.admin, &self.alice, &self.bob].map(User::clone);
         self.second
-            .get_or_init(|| async move { start_server(&users).await })
+            .get_or_init(|| async move { start_server(&users, Flavour::V11).await })
+            .await
+    }
+
+    /// A server of the time of the classic apps with the same users, started at the first call.
+    pub async fn older_server(&self) -> &Server {
+        let users = [&self.admin, &self.alice, &self.bob].map(User::clone);
+        self.older
+            .get_or_init(|| async move { start_server(&users, Flavour::V5).await })
             .await
     }
 
@@ -166,7 +186,7 @@ impl World {
     /// If it cannot be started.
     pub async fn device_with(&self, kind: Kind, options: Options) -> Device {
         let folder = self.new_folder(kind);
-        let (proxy, authorities) = self.network(options.meddling_network).await;
+        let (proxy, authorities) = self.network(&options).await;
         let mut config = Config::new(folder.join("vault"), kind.describe());
         config.network.extra_authorities.push(authorities);
         if let Some(second) = self.second.get().and_then(Server::ca_pem) {
@@ -183,7 +203,7 @@ impl World {
     /// The setup of a device that is to be a process of its own, with its network.
     pub async fn process(&self, kind: Kind, options: Options) -> (Setup, Proxy) {
         let folder = self.new_folder(kind);
-        let (proxy, authorities) = self.network(options.meddling_network).await;
+        let (proxy, authorities) = self.network(&options).await;
         let setup = Setup {
             kind,
             log: Some(folder.join("log")),
@@ -205,10 +225,15 @@ impl World {
             .join(format!("{number}-{}", kind.name().replace(' ', "-")))
     }
 
-    async fn network(&self, meddling: bool) -> (Proxy, String) {
-        let authority = self.server.ca_pem().expect("TLS").to_owned();
-        if meddling {
-            let proxy = Proxy::http(self.server.url())
+    async fn network(&self, options: &Options) -> (Proxy, String) {
+        let server = if options.older_server {
+            self.older_server().await
+        } else {
+            &self.server
+        };
+        let authority = server.ca_pem().expect("TLS").to_owned();
+        if options.meddling_network {
+            let proxy = Proxy::http(server.url())
                 .tls()
                 .upstream_ca(authority)
                 .start()
@@ -217,7 +242,7 @@ impl World {
             let authority = proxy.ca_pem().expect("TLS").to_owned();
             return (proxy, authority);
         }
-        let port = Url::parse(self.server.url())
+        let port = Url::parse(server.url())
             .ok()
             .and_then(|url| url.port())
             .expect("a port");
@@ -260,8 +285,11 @@ impl World {
     /// Looks for secrets everywhere, then takes everything down.
     pub(crate) async fn finish(self) {
         let mut tokens = self.control().minted_tokens();
-        if let Some(second) = self.second.get() {
-            tokens.extend(second.control().minted_tokens());
+        for other in [&self.second, &self.older]
+            .into_iter()
+            .filter_map(OnceCell::get)
+        {
+            tokens.extend(other.control().minted_tokens());
         }
         let mut secrets: Vec<Secret> = tokens.iter().map(|token| Secret::token(token)).collect();
         for user in [&self.admin, &self.alice, &self.bob] {
@@ -269,8 +297,10 @@ impl World {
         }
         self.canary.inspect(&secrets, self.folder.path());
         self.server.stop().await;
-        if let Some(second) = self.second.into_inner() {
-            second.stop().await;
+        for other in [self.second, self.older] {
+            if let Some(other) = other.into_inner() {
+                other.stop().await;
+            }
         }
     }
 }

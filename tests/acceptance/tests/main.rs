@@ -27,6 +27,7 @@ mod mm_t940;
 mod mm_t941;
 mod mm_t942;
 mod offline_sign_out;
+mod older_server;
 mod other_servers;
 mod other_tokens;
 mod outage;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         ("key_store", key_store::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),
+        ("older_server", older_server::CASES),
         ("other_servers", other_servers::CASES),
         ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),
