@@ -462,7 +462,11 @@ impl Device {
         self.say_network(NetworkPath::Up);
     }
 
-    fn say_network(&self, path: NetworkPath) {
+    /// The system says this of the network, whatever is true.
+    ///
+    /// # Panics
+    /// If the core refuses to hear it.
+    pub fn say_network(&self, path: NetworkPath) {
         if let Some(Running { core, .. }) = &self.running {
             core.network_changed(path, None).expect("the network noted");
         }

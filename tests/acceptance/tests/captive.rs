@@ -1,11 +1,11 @@
 //! Something in between answers in the server's place: a captive portal, a proxy that wants a login, a block page. Whatever
 //! it says, nobody is signed out, and the account comes back by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use steadfast::{Link, Standing};
-use steadfast_acceptance::{Options, Shown, World, cases};
-use steadfast_faults::Answer;
+use steadfast::{Link, NetworkPath, Standing};
+use steadfast_acceptance::{Device, Options, Shown, World, cases};
+use steadfast_faults::{Answer, Portal};
 use steadfast_lab::device::message::Kind;
 
 cases![
@@ -17,6 +17,10 @@ cases![
     network_authentication_required,
     a_certificate_of_somebody_else,
     a_refused_sign_in_is_not_a_wrong_password,
+    a_portal_that_redirects_is_named_and_goes_by_itself,
+    a_portal_with_status_511_is_named_and_goes_by_itself,
+    a_portal_with_a_page_is_named_and_goes_by_itself,
+    a_portal_that_the_system_says_is_passed_is_behind_in_seconds,
 ];
 
 const PAGE: &str =
@@ -119,4 +123,75 @@ async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
         .await;
     let error = world.expect_error(refused);
     assert_ne!(error.code(), "invalid_credentials");
+}
+
+/// Signed in, resumed behind a portal, and told so.
+async fn behind(world: &World, portal: Portal) -> Device {
+    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.suspend().await;
+    device.network.answer(Answer::portal(portal)).reset();
+    device.open().await;
+    device
+        .until("a portal in the way", |snapshot| {
+            snapshot.link == Link::Portal
+        })
+        .await;
+    assert_eq!(device.shows(), Shown::Content);
+    device
+}
+
+async fn behind_it(device: &Device) {
+    device
+        .until("a live link", |snapshot| snapshot.link == Link::Live)
+        .await;
+    let shown = device.shown();
+    assert_eq!(shown.last(), Some(&Shown::Content));
+    assert!(!shown.contains(&Shown::EXPIRED), "{shown:?}");
+    assert!(device.told().is_empty(), "{:?}", device.told());
+}
+
+/// The user accepts the terms. The system says nothing of it, and nobody asks.
+async fn goes_by_itself(world: &World, portal: Portal) {
+    let device = behind(world, portal).await;
+    device.network.clear_answers();
+    behind_it(&device).await;
+}
+
+/// Hazard A08.
+async fn a_portal_that_redirects_is_named_and_goes_by_itself(world: &World) {
+    goes_by_itself(world, Portal::Redirect).await;
+}
+
+/// Hazard A08.
+async fn a_portal_with_status_511_is_named_and_goes_by_itself(world: &World) {
+    goes_by_itself(world, Portal::NetworkAuthenticationRequired).await;
+}
+
+/// Hazard A08.
+async fn a_portal_with_a_page_is_named_and_goes_by_itself(world: &World) {
+    goes_by_itself(world, Portal::Page).await;
+}
+
+/// Hazard A08. Q5.
+async fn a_portal_that_the_system_says_is_passed_is_behind_in_seconds(world: &World) {
+    for portal in [
+        Portal::Redirect,
+        Portal::NetworkAuthenticationRequired,
+        Portal::Page,
+    ] {
+        let device = behind(world, portal).await;
+        device.network.clear_answers();
+        let passed = Instant::now();
+        device.say_network(NetworkPath::Up);
+        behind_it(&device).await;
+        let waited = passed.elapsed();
+        assert!(waited <= Duration::from_secs(5), "{portal:?}: {waited:?}");
+        device
+            .core()
+            .sign_out(device.account())
+            .await
+            .expect("signed out");
+    }
 }
