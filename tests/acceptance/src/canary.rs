@@ -1,4 +1,4 @@
-//! Looks for tokens and passwords where they must not be: in the log at its finest and what panics say, in error texts and debug output, and in
+//! Looks for secrets where they must not be: in the log at its finest and what panics say, in error texts and debug output, and in
 //! the files of a device.
 //!
 //! The core runs on threads of its own, so the log can't be told apart by case: there is one for the run, and it is
@@ -20,6 +20,9 @@ use tracing_subscriber::{
 /// The shortest part of a token that counts as a leak.
 const PART: usize = 8;
 
+/// The folder of a device that stands for the system's key store.
+pub(crate) const KEY_STORE: &str = "keys";
+
 /// Every secret of the run, for the log.
 static SECRETS: Mutex<Vec<Secret>> = Mutex::new(Vec::new());
 static LOG: OnceLock<Log> = OnceLock::new();
@@ -32,17 +35,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     name: String,
-    value: String,
+    value: Vec<u8>,
     in_parts: bool,
+    /// It is kept in the key store, whose files here are no more than that.
+    in_key_store: bool,
 }
 
 impl Secret {
-    /// A token: no eight characters of it may be found.
-    pub fn token(value: &str) -> Self {
+    /// Something random that a machine made, a token for one: no eight characters of it may be found. The name says what it
+    /// is.
+    pub fn random(name: &str, value: &str) -> Self {
         Self {
-            name: "a token, or a part of it".to_owned(),
-            value: value.to_owned(),
+            name: format!("{name}, or a part of it"),
+            value: value.as_bytes().to_vec(),
             in_parts: true,
+            in_key_store: false,
+        }
+    }
+
+    /// A key that an app got: no eight bytes of it may be found but in the key store, nor in hexadecimal.
+    pub fn key(value: &[u8]) -> Self {
+        Self {
+            name: "a data key, or a part of it".to_owned(),
+            value: value.to_vec(),
+            in_parts: true,
+            in_key_store: true,
         }
     }
 
@@ -50,19 +67,24 @@ impl Secret {
     pub fn password(value: &str) -> Self {
         Self {
             name: "a password".to_owned(),
-            value: value.to_owned(),
+            value: value.as_bytes().to_vec(),
             in_parts: false,
+            in_key_store: false,
         }
     }
 
     /// What betrays the secret: parts of it or the whole, and its base64 wherever it may begin in an encoded text.
     fn traces(&self) -> Vec<Vec<u8>> {
-        let value = self.value.as_bytes();
+        let value = self.value.as_slice();
         let mut traces: Vec<Vec<u8>> = if self.in_parts {
             value.windows(PART).map(<[u8]>::to_vec).collect()
         } else {
             vec![value.to_vec()]
         };
+        if self.in_key_store {
+            let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+            traces.push(hex.into_bytes());
+        }
         for shift in 0..3 {
             let mut shifted = vec![0; shift];
             shifted.extend(value);
@@ -89,9 +111,9 @@ struct Search {
 }
 
 impl Search {
-    fn new(secrets: &[Secret]) -> Self {
+    fn new<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let traces: Vec<(Vec<u8>, String)> = secrets
-            .iter()
+            .into_iter()
             .flat_map(|secret| {
                 let name = secret.name.clone();
                 secret
@@ -129,6 +151,7 @@ impl Search {
 #[derive(Default)]
 pub struct Canary {
     said: Mutex<String>,
+    kept: Mutex<Vec<Secret>>,
 }
 
 impl Canary {
@@ -139,24 +162,43 @@ impl Canary {
         said.push('\n');
     }
 
-    /// Looks through everything that was noted and every file in the folder.
-    ///
-    /// # Panics
-    /// If a secret is found.
-    pub fn inspect(&self, secrets: &[Secret], folder: &Path) {
-        lock(&SECRETS).extend_from_slice(secrets);
-        let search = Search::new(secrets);
+    /// Keeps a secret that no server knows, to look for it too.
+    pub fn keep(&self, secret: Secret) {
+        lock(&self.kept).push(secret);
+    }
+
+    /// Looks through everything that was noted and every file in the folder, for these secrets and those that were kept.
+    /// Says what was found where, a line each.
+    pub fn inspect(&self, mut secrets: Vec<Secret>, folder: &Path) -> Vec<String> {
+        secrets.extend(lock(&self.kept).iter().cloned());
+        lock(&SECRETS).extend_from_slice(&secrets);
+        let search = Search::new(&secrets);
+        let of_key_stores = Search::new(secrets.iter().filter(|secret| !secret.in_key_store));
         let leaks = search.find(lock(&self.said).as_bytes());
-        assert!(leaks.is_empty(), "errors or debug output hold {leaks:?}");
+        let mut found: Vec<String> = leaks
+            .iter()
+            .map(|leak| format!("errors or debug output hold {leak}"))
+            .collect();
         for file in files(folder) {
             // A journal may be gone between the listing and the reading.
             let Ok(bytes) = fs::read(&file) else {
                 continue;
             };
-            let leaks = search.find(&bytes);
             let name = file.strip_prefix(folder).unwrap_or(&file);
-            assert!(leaks.is_empty(), "{} holds {leaks:?}", name.display());
+            let in_key_store = name.iter().any(|part| part == KEY_STORE);
+            let search = if in_key_store {
+                &of_key_stores
+            } else {
+                &search
+            };
+            let leaks = search.find(&bytes);
+            found.extend(
+                leaks
+                    .iter()
+                    .map(|leak| format!("{} holds {leak}", name.display())),
+            );
         }
+        found
     }
 }
 
@@ -239,7 +281,7 @@ pub fn leaks_in_the_log(keep: bool) -> Vec<String> {
         secrets.is_empty() || text.windows(9).any(|window| window == b"steadfast"),
         "the core logged nothing"
     );
-    let leaks = Search::new(&secrets).find(&text);
+    let leaks = Search::new(secrets.iter()).find(&text);
     if keep || !leaks.is_empty() {
         eprintln!("the log is in {}", log.path.display());
     } else {
@@ -255,7 +297,10 @@ mod tests {
     const TOKEN: &str = "y7xp4bqk3mzt9w1hd8fnc6rjua";
 
     fn found(text: &str) -> bool {
-        let secrets = [Secret::token(TOKEN), Secret::password("Correct?Horse1")];
+        let secrets = [
+            Secret::random("a token", TOKEN),
+            Secret::password("Correct?Horse1"),
+        ];
         !Search::new(&secrets).find(text.as_bytes()).is_empty()
     }
 
@@ -273,6 +318,25 @@ mod tests {
                 assert!(found(&text), "{secret} after {before:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_key_is_found_everywhere_but_in_the_key_store() {
+        let key: Vec<u8> = (100..132).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let look = || {
+            let canary = Canary::default();
+            canary.keep(Secret::key(&key));
+            canary.inspect(Vec::new(), folder.path())
+        };
+        fs::create_dir(folder.path().join(KEY_STORE)).unwrap();
+        fs::write(folder.path().join(KEY_STORE).join("data"), &key).unwrap();
+        assert_eq!(look(), [""; 0]);
+        fs::write(folder.path().join("vault"), &key[..PART]).unwrap();
+        assert!(look()[0].starts_with("vault holds a data key"));
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        fs::write(folder.path().join("vault"), hex).unwrap();
+        assert!(look()[0].starts_with("vault holds a data key"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use steadfast::{
-    AccountId, Changes, Config, Error, HostState, Link, NetworkPath, Notice, Reason, Request,
+    AccountId, Changes, Config, Error, HostState, Key, Link, NetworkPath, Notice, Reason, Request,
     Response, Revision, Shows, Snapshot, Standing, Steadfast,
     keystore::{FileKeyStore, KeyStore},
 };
@@ -18,7 +18,10 @@ use steadfast_faults::{Control, Proxy};
 use steadfast_lab::device::message::Kind;
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::{canary::Canary, world::User};
+use crate::{
+    canary::{Canary, KEY_STORE, Secret},
+    world::User,
+};
 
 /// How long a case waits for something that has to happen: longer than any interval of the product that a case meets. It is
 /// a net, no measure.
@@ -143,7 +146,7 @@ impl Device {
         canary: Arc<Canary>,
     ) -> Self {
         let key_store = key_store.unwrap_or_else(|| {
-            Arc::new(FileKeyStore::open(folder.join("keys")).expect("a key store"))
+            Arc::new(FileKeyStore::open(folder.join(KEY_STORE)).expect("a key store"))
         });
         let mut device = Self {
             kind,
@@ -470,6 +473,18 @@ impl Device {
         if let Some(Running { core, .. }) = &self.running {
             core.network_changed(path, None).expect("the network noted");
         }
+    }
+
+    /// The key with which the app encrypts what it stores of the account; kept for the canary.
+    ///
+    /// # Panics
+    /// If the core refuses.
+    pub async fn data_key(&self) -> Key {
+        let key = self.core().data_key(self.account()).await;
+        let key = key.expect("a data key");
+        self.canary.keep(Secret::key(key.expose()));
+        self.canary.note(&format!("{key:?}"));
+        key
     }
 
     /// One of the app's own requests for the account.

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -15,7 +15,7 @@ use steadfast::{
 };
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
-use steadfast_testserver::{Control, Flavour, Role, Server};
+use steadfast_testserver::{Control, Flavour, Role, SecretKind, Server};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -113,6 +113,20 @@ async fn start_server(users: &[User], flavour: Flavour) -> Server {
         builder = builder.user(user.name, &user.password.0, role);
     }
     builder.start().await.expect("a server")
+}
+
+/// What the canary calls a secret.
+fn name_of(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::SessionToken => "a session token",
+        SecretKind::Csrf => "a CSRF token",
+        SecretKind::LoginCode => "a login code",
+        SecretKind::CodeVerifier => "a code verifier",
+        SecretKind::MagicLink => "a magic link",
+        SecretKind::DesktopToken => "a desktop token",
+        SecretKind::AccessToken => "an access token",
+        SecretKind::SecondFactor => "an MFA secret",
+    }
 }
 
 /// A server and everything around it.
@@ -282,20 +296,39 @@ impl World {
         error
     }
 
-    /// Looks for secrets everywhere, then takes everything down.
-    pub(crate) async fn finish(self) {
-        let mut tokens = self.control().minted_tokens();
+    /// Keeps a text that the core gave out, for the canary.
+    pub fn note(&self, text: &str) {
+        self.canary.note(text);
+    }
+
+    /// Where the devices keep their files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything that must not be found: what the servers made or were told, the passwords, what the devices kept. One-time
+    /// codes of six digits are not among it: that many digits stand in any log.
+    fn secrets(&self) -> Vec<Secret> {
+        let mut secrets = self.control().secrets();
         for other in [&self.second, &self.older]
             .into_iter()
             .filter_map(OnceCell::get)
         {
-            tokens.extend(other.control().minted_tokens());
+            secrets.extend(other.control().secrets());
         }
-        let mut secrets: Vec<Secret> = tokens.iter().map(|token| Secret::token(token)).collect();
-        for user in [&self.admin, &self.alice, &self.bob] {
-            secrets.push(Secret::password(&user.password.0));
-        }
-        self.canary.inspect(&secrets, self.folder.path());
+        let passwords =
+            [&self.admin, &self.alice, &self.bob].map(|user| Secret::password(&user.password.0));
+        secrets
+            .iter()
+            .map(|(kind, value)| Secret::random(name_of(*kind), value))
+            .chain(passwords)
+            .collect()
+    }
+
+    /// Looks for secrets everywhere, then takes everything down.
+    pub(crate) async fn finish(self) {
+        let leaks = self.canary.inspect(self.secrets(), self.folder.path());
+        assert!(leaks.is_empty(), "{}", leaks.join("\n"));
         self.server.stop().await;
         for other in [self.second, self.older] {
             if let Some(other) = other.into_inner() {

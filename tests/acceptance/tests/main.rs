@@ -8,6 +8,7 @@
 )]
 
 mod airplane;
+mod canary;
 mod captive;
 mod idle;
 mod in_between;
@@ -31,6 +32,7 @@ mod older_server;
 mod other_servers;
 mod other_tokens;
 mod outage;
+mod planted;
 mod replica_lag;
 mod restart;
 mod retry_after;
@@ -51,6 +53,10 @@ fn main() -> ExitCode {
             }
         };
     }
+    let planted = |name: String| name.starts_with("planted::");
+    if std::env::args().nth(1).is_some_and(planted) {
+        return steadfast_acceptance::run(&[("planted", planted::CASES)]);
+    }
     steadfast_acceptance::run(&[
         ("mm_t1015", mm_t1015::CASES),
         ("mm_t2570", mm_t2570::CASES),
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
         ("mm_t938", mm_t938::CASES),
         ("mm_t940", mm_t940::CASES),
         ("mm_t941", mm_t941::CASES),
+        ("canary", canary::CASES),
         ("captive", captive::CASES),
         ("in_between", in_between::CASES),
         ("key_store", key_store::CASES),

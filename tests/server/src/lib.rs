@@ -54,6 +54,7 @@ pub use browser::{Browser, Page};
 pub use control::{Control, SessionInfo, SocketInfo};
 pub use push::proxy::{PushAnswer, PushRecord};
 pub use server::{Builder, Server};
+pub use state::SecretKind;
 pub use state::requests::RequestRecord;
 pub use state::sessions::Session;
 pub use state::settings::{CodeExchange, Database, Flavour, HealthQuery, NamedServer, Settings};

@@ -4,6 +4,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
+use crate::state::SecretKind;
 use crate::state::ids::new_id;
 use crate::state::users::{AccessToken, User};
 use serde_json::{Value, json};
@@ -38,6 +39,8 @@ pub(crate) async fn create(call: &mut Call) -> Result<Answer, ApiError> {
     };
     let mut body = describe(&made);
     body["token"] = json!(made.token);
+    let minted = (SecretKind::AccessToken, made.token.clone());
+    world.secrets.push(minted);
     world.access_tokens.push(made);
     Ok(Answer::json_line(&body))
 }

@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
 use super::users::view;
+use crate::state::SecretKind;
 use base64::Engine;
 use serde_json::{Value, json};
 
@@ -95,6 +96,8 @@ pub(crate) async fn generate_mfa_secret(call: &mut Call) -> Result<Answer, ApiEr
         .user_mut(&user_id)
         .ok_or_else(ApiError::user_not_found)?;
     let secret = user.second_factor.generate();
+    let minted = (SecretKind::SecondFactor, secret.clone());
+    world.secrets.push(minted);
     // No picture is drawn: nothing here reads one.
     let picture = base64::engine::general_purpose::STANDARD.encode("no picture");
     Ok(Answer::json(&json!({"secret": secret, "qr_code": picture})))

@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::error::ApiError;
 use super::login::{begin_session, check_entry, check_state, find_user, masked};
+use crate::state::SecretKind;
 use crate::state::settings::CodeExchange;
 use crate::state::single_use;
 use crate::state::sso::Binding;
@@ -54,6 +55,8 @@ pub(super) async fn exchange_code(call: &mut Call) -> Result<Answer, ApiError> {
     shared.reach_database(2).await.map_err(|_| refused())?;
     let now = shared.now();
     let mut world = shared.world();
+    let told = (SecretKind::CodeVerifier, verifier.clone());
+    world.secrets.push(told);
     let known = world.sso.login_codes.redeem(&code, now);
     let known = known.ok_or_else(refused)?;
     if !answers(&known.binding, &verifier, &state) {
@@ -118,6 +121,7 @@ impl crate::state::World {
         let lifetime = single_use::MAGIC_LINK;
         let token = self.magic_links.hand_out(user_id.into(), now, lifetime);
         self.mailbox.push((user_id.to_owned(), token.clone()));
+        self.secrets.push((SecretKind::MagicLink, token.clone()));
         token
     }
 }

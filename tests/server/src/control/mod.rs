@@ -9,7 +9,7 @@ use crate::state::sessions::Session;
 use crate::state::settings::{Database, HealthQuery, Settings};
 use crate::state::single_use::DESKTOP_TOKEN;
 use crate::state::users::{AccessToken, Role, User};
-use crate::state::{Life, Shared, ids};
+use crate::state::{Life, SecretKind, Shared, ids};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,6 +243,8 @@ impl Control {
         let factor = &mut world.user_named(user).expect("a known user").second_factor;
         let secret = factor.generate();
         factor.active = true;
+        let minted = (SecretKind::SecondFactor, secret.clone());
+        world.secrets.push(minted);
         secret
     }
 
@@ -322,7 +324,10 @@ impl Control {
         let now = self.shared.now();
         let id = self.user_id(user).expect("a known user");
         let mut world = self.shared.world();
-        world.desktop_tokens.hand_out(id, now, DESKTOP_TOKEN)
+        let token = world.desktop_tokens.hand_out(id, now, DESKTOP_TOKEN);
+        let minted = (SecretKind::DesktopToken, token.clone());
+        world.secrets.push(minted);
+        token
     }
 
     /// Makes a personal access token; returns its id and the token.
@@ -340,6 +345,8 @@ impl Control {
             is_active: true,
         };
         let answer = (made.id.clone(), made.token.clone());
+        let minted = (SecretKind::AccessToken, made.token.clone());
+        world.secrets.push(minted);
         world.access_tokens.push(made);
         answer
     }
@@ -437,10 +444,11 @@ impl Control {
         rows
     }
 
-    /// The tokens of all sessions ever made by a sign-in, gone ones included, so
-    /// that a test can look for them where they must not be.
-    pub fn minted_tokens(&self) -> Vec<String> {
-        self.shared.world().minted_tokens.clone()
+    /// Every secret that the server ever made, spent and ended ones included, and
+    /// those that clients made and told it, so that a test can look for them where
+    /// they must not be. Passwords are not among them: whoever sets one knows it.
+    pub fn secrets(&self) -> Vec<(SecretKind, String)> {
+        self.shared.world().secrets.clone()
     }
 
     /// Every request so far, in order of arrival.

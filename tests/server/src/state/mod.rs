@@ -31,6 +31,27 @@ use teams::{Channel, Post, Team};
 use tokio::sync::{Notify, watch};
 use users::{AccessToken, User};
 
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// The token of a session.
+    SessionToken,
+    /// What goes with a session in a cookie against forged requests.
+    Csrf,
+    /// What the browser brings back to the app, worth a session with the verifier.
+    LoginCode,
+    /// What the app redeems a login code with, told by the app.
+    CodeVerifier,
+    /// What is in a mailed link.
+    MagicLink,
+    /// What a desktop app signs in with, once.
+    DesktopToken,
+    /// A personal access token.
+    AccessToken,
+    /// What the codes of an authenticator are made from, in base32.
+    SecondFactor,
+}
+
 /// Whether the server is up, and which life it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
@@ -48,8 +69,8 @@ pub(crate) struct World {
     pub(crate) users: Vec<User>,
     pub(crate) access_tokens: Vec<AccessToken>,
     pub(crate) sessions: Vec<Session>,
-    /// Every token of a session ever made, for tests that look for leaks.
-    pub(crate) minted_tokens: Vec<String>,
+    /// Every secret ever made here or told by a client, for tests that look for leaks.
+    pub(crate) secrets: Vec<(SecretKind, String)>,
     pub(crate) cache: SessionCache,
     pub(crate) team: Team,
     pub(crate) channels: Vec<Channel>,
@@ -129,7 +150,7 @@ impl Shared {
                 users,
                 access_tokens: Vec::new(),
                 sessions: Vec::new(),
-                minted_tokens: Vec::new(),
+                secrets: Vec::new(),
                 cache: SessionCache::default(),
                 team: Team::new(now),
                 channels: vec![

@@ -5,8 +5,8 @@
 //! Nothing here speaks HTTP. The condition of the database is the caller's
 //! business: [`World::cached`] works without it, everything else needs it.
 
-use super::World;
 use super::ids::new_id;
+use super::{SecretKind, World};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -257,7 +257,9 @@ impl World {
         let (roles, is_guest) = self.user(user_id).map_or_else(Default::default, |user| {
             (user.roles.clone(), user.is_guest())
         });
-        props.insert("csrf".into(), new_id());
+        let csrf = new_id();
+        self.secrets.push((SecretKind::Csrf, csrf.clone()));
+        props.insert("csrf".into(), csrf);
         props.insert("is_guest".into(), is_guest.to_string());
         let mut session = Session {
             id: new_id(),
@@ -273,7 +275,8 @@ impl World {
             written: Instant::now(),
         };
         session.expires_at = now + self.length_ms(&session);
-        self.minted_tokens.push(session.token.clone());
+        let token = session.token.clone();
+        self.secrets.push((SecretKind::SessionToken, token));
         self.sessions.push(session.clone());
         self.cache.put(&session, now);
         Ok(session)

@@ -9,6 +9,7 @@ mod saml;
 use super::answer::Answer;
 use super::call::Call;
 use crate::provider;
+use crate::state::SecretKind;
 use crate::state::sessions::Session;
 use crate::state::settings::{CodeExchange, NamedServer};
 use crate::state::single_use::CODE;
@@ -142,7 +143,9 @@ async fn let_in(
     let mut parameters = Vec::new();
     if by_code {
         let code = LoginCode { user_id, binding };
-        let code = shared.world().sso.login_codes.hand_out(code, now, CODE);
+        let mut world = shared.world();
+        let code = world.sso.login_codes.hand_out(code, now, CODE);
+        world.secrets.push((SecretKind::LoginCode, code.clone()));
         parameters.push(("login_code", code));
     } else {
         let session = create_session(call, &user_id, service).ok_or_else(|| {
