@@ -17,16 +17,16 @@ use crate::evidence::{self, Evidence, Expected, RequestIds};
 use crate::keystore::KeyAnswer;
 use crate::legacy::{
     Candidate, LegacyEntry, LegacyEntryId, LegacyErasable, LegacyOutcome, LegacyReport,
-    LegacySource, Plan, Planned, PreviousInstallation, plan,
+    LegacySource, Plan, Planned, PreviousInstallation, behind, plan,
 };
 use crate::pace::{Dice, doubled};
 use crate::policy;
-use crate::secret::Token;
+use crate::secret::{SecretText, Token};
 use crate::server::{NetworkProfile, Rest, ServerAddress, SignedIn, wire};
 use crate::session::{Epoch, HostState, State, StoredParts, UnixMillis};
 use crate::vault::{
-    self, Binding, Column, KeyName, LegacyRow, LegacyState, NewLegacyRow, Outcome, ReadBack,
-    seal_legacy, unseal, unseal_legacy,
+    self, Binding, Column, KeyName, LegacyRow, LegacyState, NewLegacyRow, Outcome, PRE_AUTH,
+    ProfileSecret, ReadBack, seal_legacy, unseal, unseal_legacy, unseal_profile_secret,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,14 +65,24 @@ impl Engine {
         let _storing = self.storing.read().await;
         let Plan {
             entries,
-            candidates,
+            mut candidates,
         } = plan(&entries, previous, self.config.clear_text);
-        let known: Vec<String> = self
-            .legacy_rows()
-            .await?
-            .into_iter()
-            .map(entry_of)
+        let stored = self.legacy_rows().await?;
+        let pending: Vec<String> = stored
+            .iter()
+            .filter(|row| waits_for_the_server(row))
+            .map(|row| row.row.entry.clone())
             .collect();
+        // A secret that named no server and was taken for another server's stays that one's.
+        for candidate in &mut candidates {
+            let url = candidate.address.as_str();
+            let is_of_another = |(entry, _): &mut (LegacyEntryId, SecretText)| {
+                let mut rows = stored.iter().map(|row| &row.row);
+                rows.any(|row| row.entry == entry.0 && row.server_url != url)
+            };
+            candidate.pre_auth.take_if(is_of_another);
+        }
+        let known: Vec<String> = stored.into_iter().map(entry_of).collect();
         let is_new = |id: &LegacyEntryId| !known.contains(&id.0);
         let mut rows: BTreeMap<String, Vec<NewLegacyRow>> = BTreeMap::new();
         for planned in entries.iter().filter(|one| is_new(&one.id)) {
@@ -86,6 +96,10 @@ impl Engine {
             if is_new(&candidate.entry) {
                 self.store_candidate(candidate, of_server).await?;
             } else {
+                let mut of_server = of_server;
+                if pending.contains(&candidate.entry.0) {
+                    self.keep_pre_auth(&candidate, &mut of_server).await?;
+                }
                 self.add_legacy(of_server).await?;
             }
         }
@@ -143,7 +157,7 @@ impl Engine {
             .await?)
     }
 
-    async fn legacy_rows(&self) -> Result<Vec<LegacyRow>, Failure> {
+    pub(super) async fn legacy_rows(&self) -> Result<Vec<LegacyRow>, Failure> {
         self.vault(|vault| vault.legacy()).await
     }
 
@@ -185,9 +199,10 @@ impl Engine {
         if let Some(row) = rows.iter_mut().find(|row| row.entry == candidate.entry.0) {
             row.outcome = LegacyOutcome::Pending.code().to_owned();
             row.sealed_token = Some(sealed);
-            row.device_id = candidate.device_id;
-            row.csrf_hash = candidate.csrf.map(|csrf| csrf_hash(csrf.expose()));
+            row.device_id = candidate.device_id.clone();
+            row.csrf_hash = candidate.csrf.as_ref().map(|csrf| csrf_hash(csrf.expose()));
         }
+        self.keep_pre_auth(&candidate, &mut rows).await?;
         self.add_legacy(rows).await
     }
 
@@ -215,34 +230,36 @@ impl Engine {
         };
         let entry = candidate.entry.0.clone();
         let rows = rows.to_vec();
-        self.adopt_as(
-            &candidate.address,
-            session,
-            Validated::Never,
-            move |vault, sign_in| {
-                let account = sign_in.prepared.account;
-                let rows: Vec<NewLegacyRow> = rows
-                    .iter()
-                    .cloned()
-                    .map(|mut row| {
-                        if row.entry == entry {
-                            row.outcome = LegacyOutcome::Adopted(account).code().to_owned();
-                        }
-                        // Cookies of the same session follow what becomes of it.
-                        row.account = Some(account);
-                        row
-                    })
-                    .collect();
-                vault.adopt_legacy(sign_in, &rows)
-            },
-        )
+        let profile = candidate
+            .pre_auth
+            .as_ref()
+            .map_or_else(NetworkProfile::default, |(_, secret)| behind(secret));
+        let rest = self
+            .rest(candidate.address.clone(), &profile)
+            .map_err(|_| Failure::Outdated)?;
+        self.adopt_as(&rest, session, Validated::Never, move |vault, sign_in| {
+            let account = sign_in.prepared.account;
+            let rows: Vec<NewLegacyRow> = rows
+                .iter()
+                .cloned()
+                .map(|mut row| {
+                    if row.entry == entry {
+                        row.outcome = LegacyOutcome::Adopted(account).code().to_owned();
+                    }
+                    // Cookies of the same session follow what becomes of it.
+                    row.account = Some(account);
+                    row
+                })
+                .collect();
+            vault.adopt_legacy(sign_in, &rows)
+        })
         .await
     }
 
     /// Stores a session under a new account, in the transaction that `commit` makes. False if it was stale.
     async fn adopt_as(
         self: &Arc<Self>,
-        address: &ServerAddress,
+        rest: &Rest,
         session: NewSession,
         validated: Validated,
         commit: impl FnOnce(
@@ -252,11 +269,8 @@ impl Engine {
         + Send
         + 'static,
     ) -> Result<bool, Failure> {
-        let rest = self
-            .rest(address.clone(), &NetworkProfile::default())
-            .map_err(|_| Failure::Outdated)?;
         let (url, user_id) = (
-            address.as_str().to_owned(),
+            rest.address().as_str().to_owned(),
             session.signed_in.user.id.clone(),
         );
         let prepared = self
@@ -276,17 +290,14 @@ impl Engine {
                 State::restored(parts, self.times.now()).unwrap_or(signed_in)
             }
         };
-        let outcome = match self
-            .sealed_sign_in(&rest, &prepared, &state, &session)
-            .await
-        {
+        let outcome = match self.sealed_sign_in(rest, &prepared, &state, &session).await {
             Ok(sign_in) => self.vault(move |vault| commit(vault, &sign_in)).await,
             Err(failure) => Err(failure),
         };
         match outcome {
             Ok(Outcome::Committed(stored)) => {
                 self.sign_in_stored(stored).await;
-                self.begin_session(&rest, prepared.account, state, session.signed_in)
+                self.begin_session(rest, prepared.account, state, session.signed_in)
                     .await?;
                 Ok(true)
             }
@@ -300,7 +311,7 @@ impl Engine {
                     return Err(failure);
                 }
                 // A write that failed and yet came to light: the session is stored, and its key is in use.
-                self.begin_session(&rest, account, state, session.signed_in)
+                self.begin_session(rest, account, state, session.signed_in)
                     .await?;
                 Ok(true)
             }
@@ -356,7 +367,14 @@ impl Engine {
             let KeyAnswer::Value(key) = self.keys.load(&KeyName::outbox()).await else {
                 return false;
             };
+            if entry.source == PRE_AUTH {
+                let which = ProfileSecret::PreAuth;
+                return unseal_profile_secret(&key, &entry.server_url, which, sealed).is_ok();
+            }
             return unseal_legacy(&key, &entry.entry, sealed).is_ok();
+        }
+        if entry.source == PRE_AUTH && !self.opens_profile(entry).await {
+            return false;
         }
         if let Some((name, account, epoch, sealed)) = &entry.account {
             let KeyAnswer::Value(key) = self.keys.load(name).await else {
@@ -401,9 +419,7 @@ impl Engine {
     async fn until_next_legacy(&self) -> Option<Duration> {
         let now = self.times.wall();
         let rows = self.legacy_rows().await.unwrap_or_default();
-        let pending = rows
-            .iter()
-            .filter(|row| outcome(row) == Some(LegacyOutcome::Pending));
+        let pending = rows.iter().filter(|row| waits_for_the_server(row));
         let next = pending
             .map(|row| row.next_try_at.max(row.not_before).since(now))
             .min();
@@ -422,9 +438,7 @@ impl Engine {
         let due = |at: UnixMillis| at <= now || at > longest;
         let rows = self.legacy_rows().await.unwrap_or_default();
         let pending = rows.into_iter().filter(|row| {
-            outcome(row) == Some(LegacyOutcome::Pending)
-                && due(row.not_before)
-                && (everything || due(row.next_try_at))
+            waits_for_the_server(row) && due(row.not_before) && (everything || due(row.next_try_at))
         });
         for row in pending {
             if let Err(failure) = self.settle_one(&row).await {
@@ -446,14 +460,17 @@ impl Engine {
             return self.ask_again(row, None).await;
         };
         let token = match self.keys.load(&KeyName::outbox()).await {
-            KeyAnswer::Value(key) => unseal_legacy(&key, &entry, sealed).ok(),
+            KeyAnswer::Value(key) => match unseal_legacy(&key, &entry, sealed) {
+                Ok(token) => Some((token, self.way_of_pending(address.as_str(), &key).await?)),
+                Err(_) => None,
+            },
             KeyAnswer::Absent => None,
             KeyAnswer::Unavailable => return Err(Failure::KeyStore),
         };
-        let Some(token) = token else {
+        let Some((token, profile)) = token else {
             return self.vault(move |vault| vault.drop_legacy(&entry)).await;
         };
-        let Ok(rest) = self.rest(address, &NetworkProfile::default()) else {
+        let Ok(rest) = self.rest(address, &profile) else {
             return self.ask_again(row, None).await;
         };
         match self.hear(&rest, token).await {
@@ -509,7 +526,7 @@ impl Engine {
         let csrf_hash = row.row.csrf_hash.clone();
         let address = rest.address().clone();
         let adopted = self
-            .adopt_as(&address, session, Validated::Now, move |vault, sign_in| {
+            .adopt_as(rest, session, Validated::Now, move |vault, sign_in| {
                 let mut sign_in = sign_in.clone();
                 sign_in.csrf_hash = csrf_hash;
                 vault.adopt_pending_legacy(&sign_in, &entry)
@@ -617,12 +634,17 @@ fn new_row(planned: &Planned) -> NewLegacyRow {
     }
 }
 
+/// Whether it is a token whose user is not known yet; the secret of a gateway waits with it, and is not asked about.
+fn waits_for_the_server(row: &LegacyRow) -> bool {
+    outcome(row) == Some(LegacyOutcome::Pending) && row.row.source != PRE_AUTH
+}
+
 /// Keychains first, then the copy in the preferences, then the jar; what is no secret last.
 fn erase_order(source: LegacySource, noted: bool) -> u8 {
     match source {
+        LegacySource::ReactNative2PreSharedSecret => 0,
         _ if noted => 3,
         LegacySource::ReactNative2
-        | LegacySource::ReactNative2PreSharedSecret
         | LegacySource::ReactNative1Internet
         | LegacySource::ReactNative1Generic => 0,
         LegacySource::ClassicIosDefaults | LegacySource::ClassicAndroidPreferences => 1,

@@ -14,6 +14,7 @@ mod expiry;
 mod hub;
 mod keys;
 mod legacy;
+mod legacy_gateway;
 mod life;
 mod lifecycle;
 mod link;

@@ -122,6 +122,25 @@ impl StoredProfile {
         of_proxy || self.sealed_pre_auth.is_some()
     }
 
+    /// Whether it can be read whole with this key.
+    pub(crate) fn opens(self, server_url: &str, key: &Key) -> bool {
+        let (has_pre_auth, has_password) = (
+            self.sealed_pre_auth.is_some(),
+            matches!(
+                &self.proxy,
+                StoredProxy::Http {
+                    sealed_password: Some(_),
+                    ..
+                }
+            ),
+        );
+        self.opened(server_url, Some(key)).is_some_and(|profile| {
+            let password =
+                matches!(&profile.proxy, Proxy::Http(proxy) if proxy.credentials.is_some());
+            has_pre_auth == profile.pre_auth.is_some() && has_password == password
+        })
+    }
+
     /// The profile. A secret that the key does not open, or that no key was given for, is left out: then the gateway or the
     /// proxy says so. `None` if pins cannot be read.
     pub(crate) fn opened(self, server_url: &str, key: Option<&Key>) -> Option<NetworkProfile> {

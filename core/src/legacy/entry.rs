@@ -12,8 +12,9 @@ pub enum LegacySource {
     /// React Native 2: internet password of a server, or the generic password with the server as its service. `server` is
     /// that server, `name` the user name, `value` the password: both hold the token.
     ReactNative2,
-    /// React Native 2: the item `preshared_secret` of a server. `value` is the secret. Left where it is: this version of the
-    /// core cannot take it over.
+    /// React Native 2: the item `preshared_secret` of a server, what a gateway before it wants. `value` is the secret,
+    /// `server` is empty where the item names none. Taken over into the network profile of the session of that server, which
+    /// has to be among the entries of the same call; without a server it is of the only one among them.
     ReactNative2PreSharedSecret,
     /// React Native 1.22 and later: as [`ReactNative2`](Self::ReactNative2), with `<device id>, <user id>` for a name.
     ReactNative1Internet,
@@ -151,6 +152,7 @@ pub enum LegacyOutcome {
     /// server was heard.
     Adopted(AccountId),
     /// Its token is kept, and the server is asked whose it is as soon as it can be reached. Until then there is no account.
+    /// So is the secret of the gateway before that server.
     Pending,
     /// A better source, or an account that the core had, stands in its place.
     Superseded,
@@ -168,7 +170,7 @@ pub enum LegacyOutcome {
     Unreadable,
     /// Its server has no TLS, and the app does not allow that. Left where it is.
     Insecure,
-    /// This version of the core cannot take it over. Left where it is.
+    /// A secret of a gateway, and no session of its server beside it to be kept with. Left where it is.
     Unsupported,
 }
 

@@ -14,4 +14,4 @@ pub use entry::{
     LegacyEntry, LegacyEntryId, LegacyErasable, LegacyOutcome, LegacyReport, LegacySource,
     PreviousInstallation,
 };
-pub(crate) use plan::{Candidate, Plan, Planned, plan};
+pub(crate) use plan::{Candidate, Plan, Planned, behind, plan};

@@ -7,7 +7,7 @@ use super::entry::{LegacyEntry, LegacyEntryId, LegacyOutcome, LegacySource, Prev
 use crate::device::DeviceId;
 use crate::secret::{SecretText, Token};
 use crate::server::wire::is_id;
-use crate::server::{AddressError, ClearText, ServerAddress};
+use crate::server::{AddressError, ClearText, NetworkProfile, ServerAddress};
 
 /// The session cookie and the name of the same in the classic apps' preferences.
 const TOKEN: &str = "MMAUTHTOKEN";
@@ -41,6 +41,8 @@ pub(crate) struct Candidate {
     /// The device id that the older app attached to it.
     pub(crate) device_id: Option<String>,
     pub(crate) csrf: Option<SecretText>,
+    /// What a gateway before its server wants, and the entry that said so.
+    pub(crate) pre_auth: Option<(LegacyEntryId, SecretText)>,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(crate) struct Plan {
 enum Said {
     Session(Box<Found>),
     Part(Part),
+    /// What the gateway before a server wants; of which server, the React Native apps did not always keep.
+    PreAuth(Option<ServerAddress>, SecretText),
     Nothing(LegacyOutcome),
 }
 
@@ -83,6 +87,7 @@ pub(crate) fn plan(
     let mut planned = Vec::new();
     let mut best: BTreeMap<ServerAddress, (LegacySource, usize, Found)> = BTreeMap::new();
     let mut parts = Vec::new();
+    let mut secrets = Vec::new();
     let left = servers_left(entries, clear_text);
     for (index, entry) in entries.iter().enumerate() {
         let said = if previous == PreviousInstallation::Gone && entry.source.outlives_the_app() {
@@ -113,6 +118,13 @@ pub(crate) fn plan(
                 parts.push((entry.source, part));
                 (url, LegacyOutcome::Noted)
             }
+            Said::PreAuth(address, secret) => {
+                let url = address.as_ref().map_or("", ServerAddress::as_str);
+                let url = url.to_owned();
+                secrets.push((index, address, secret));
+                // Without a session there is nothing to keep it with.
+                (url, LegacyOutcome::Unsupported)
+            }
             Said::Nothing(outcome) => (
                 ServerAddress::parse(&entry.server, ClearText::AllowedByApp)
                     .map(|address| address.as_str().to_owned())
@@ -127,16 +139,44 @@ pub(crate) fn plan(
             outcome,
         });
     }
-    let candidates = best
+    let mut candidates: Vec<Candidate> = best
         .into_values()
         .filter_map(|(source, index, found)| {
             let entry = planned.get(index)?.id.clone();
             Some(complete(entry, source, found, &parts))
         })
         .collect();
+    for (index, address, secret) in secrets {
+        if let (Some(candidate), Some(entry)) = (
+            behind_the_gateway(&mut candidates, address.as_ref()),
+            planned.get_mut(index),
+        ) {
+            entry.server_url = candidate.address.as_str().to_owned();
+            entry.outcome = match &candidate.pre_auth {
+                None => {
+                    candidate.pre_auth = Some((entry.id.clone(), secret));
+                    LegacyOutcome::Noted
+                }
+                Some(_) => LegacyOutcome::Superseded,
+            };
+        }
+    }
     Plan {
         entries: planned,
         candidates,
+    }
+}
+
+/// The session that goes with a gateway's secret. One that names no server is of the only server there is, and of none where
+/// there are several: a server must not be told another's.
+fn behind_the_gateway<'a>(
+    candidates: &'a mut [Candidate],
+    address: Option<&ServerAddress>,
+) -> Option<&'a mut Candidate> {
+    match (address, candidates) {
+        (Some(address), candidates) => candidates.iter_mut().find(|one| one.address == *address),
+        (None, [only]) => Some(only),
+        (None, _) => None,
     }
 }
 
@@ -165,6 +205,7 @@ fn complete(
         user_id: found.user_id,
         device_id: found.device_id,
         csrf: None,
+        pre_auth: None,
     };
     for (from, part) in parts {
         if !is_of_one_app(source, *from) || part.address() != Some(&candidate.address) {
@@ -222,7 +263,7 @@ fn read(entry: &LegacyEntry, clear_text: ClearText) -> Said {
     let (name, value) = (entry.name.expose(), entry.value.expose());
     match entry.source {
         LegacySource::ReactNative2 => session(&entry.server, value, None, None, clear_text),
-        LegacySource::ReactNative2PreSharedSecret => Said::Nothing(LegacyOutcome::Unsupported),
+        LegacySource::ReactNative2PreSharedSecret => pre_auth(&entry.server, value, clear_text),
         LegacySource::ReactNative1Internet => {
             let (device_id, user_id) = device_and_user(name);
             session(&entry.server, value, user_id, device_id, clear_text)
@@ -269,6 +310,31 @@ fn cookie(entry: &LegacyEntry, clear_text: ClearText) -> Said {
         },
         // An identity provider's, or the app's own.
         _ => Said::Nothing(LegacyOutcome::Unreadable),
+    }
+}
+
+fn pre_auth(server: &str, value: &str, clear_text: ClearText) -> Said {
+    let Some(secret) = something(value).map(SecretText::new) else {
+        return Said::Nothing(LegacyOutcome::Unreadable);
+    };
+    if behind(&secret).check().is_err() {
+        return Said::Nothing(LegacyOutcome::Unreadable);
+    }
+    if server.trim().is_empty() {
+        return Said::PreAuth(None, secret);
+    }
+    match ServerAddress::parse(server, clear_text) {
+        Ok(address) => Said::PreAuth(Some(address), secret),
+        Err(AddressError::ClearTextRefused) => Said::Nothing(LegacyOutcome::Insecure),
+        Err(_) => Said::Nothing(LegacyOutcome::Unreadable),
+    }
+}
+
+/// The way to a server whose gateway wants this secret.
+pub(crate) fn behind(secret: &SecretText) -> NetworkProfile {
+    NetworkProfile {
+        pre_auth: Some(secret.clone()),
+        ..NetworkProfile::default()
     }
 }
 

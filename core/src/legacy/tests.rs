@@ -241,6 +241,53 @@ fn what_is_malformed_is_left_where_it_is() {
     );
 }
 
+#[test]
+fn the_secret_of_a_gateway_goes_with_the_session_of_its_server_and_with_no_other() {
+    let other = "https://other.example.com";
+    let secret = |server, value| {
+        entry(
+            ReactNative2PreSharedSecret,
+            server,
+            "preshared_secret",
+            value,
+        )
+    };
+    let session = |server| entry(ReactNative2, server, TOKEN_A, TOKEN_A);
+    let secrets = |entries: &[LegacyEntry]| -> Vec<Option<String>> {
+        let of = |one: &Candidate| Some(one.pre_auth.as_ref()?.1.expose().to_owned());
+        planned(entries).candidates.iter().map(of).collect()
+    };
+    let mine = Some("mine".to_owned());
+    let both = [secret(SERVER, " mine"), session(SERVER), session(other)];
+    assert_eq!(secrets(&both), [mine.clone(), None]);
+    assert_eq!(outcomes(&both)[0], LegacyOutcome::Noted);
+    // The older app's own slot had no server.
+    let nameless = [secret("", "mine"), session(SERVER)];
+    assert_eq!(secrets(&nameless), std::slice::from_ref(&mine));
+    assert_eq!(planned(&nameless).entries[0].server_url, SERVER);
+    let ambiguous = [secret("", "mine"), session(SERVER), session(other)];
+    assert_eq!(secrets(&ambiguous), [None, None]);
+    assert_eq!(outcomes(&ambiguous)[0], LegacyOutcome::Unsupported);
+    let strange = [secret(other, "mine"), session(SERVER)];
+    assert_eq!(secrets(&strange), [None]);
+    assert_eq!(outcomes(&strange)[0], LegacyOutcome::Unsupported);
+    let twice = [
+        secret(SERVER, "mine"),
+        secret(SERVER, "later"),
+        session(SERVER),
+    ];
+    assert_eq!(secrets(&twice), [mine]);
+    assert_eq!(outcomes(&twice)[1], LegacyOutcome::Superseded);
+    for value in ["", "undefined", "two\nlines"] {
+        let entries = [secret(SERVER, value), session(SERVER)];
+        assert_eq!(
+            outcomes(&entries)[0],
+            LegacyOutcome::Unreadable,
+            "{value:?}"
+        );
+    }
+}
+
 /// Hazards B06.
 #[test]
 fn a_keychain_that_outlived_another_installation_is_not_adopted() {

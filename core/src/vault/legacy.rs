@@ -9,6 +9,10 @@ use super::sign_in::{self, SignIn, SignedIn};
 use super::{Reserve, Vault, VaultError, accounts, open};
 use crate::session::{AccountId, UnixMillis};
 
+/// Code of the source whose entries are secrets of gateways. One is pending for as long as a token of its server is, which
+/// is told apart by its source.
+pub const PRE_AUTH: &str = "react_native_2_pre_shared_secret";
+
 /// How far an entry has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegacyState {
@@ -41,7 +45,8 @@ pub struct NewLegacyRow {
     pub outcome: String,
     /// The account that it became.
     pub account: Option<AccountId>,
-    /// The token of a pending one: see [`seal_legacy`](super::seal_legacy).
+    /// The token of a pending one: see [`seal_legacy`](super::seal_legacy). Of a pending [`PRE_AUTH`] its secret: see
+    /// [`seal_profile_secret`](super::seal_profile_secret).
     pub sealed_token: Option<Sealed>,
     /// The device id that the older app attached to the session.
     pub device_id: Option<String>,
@@ -143,6 +148,7 @@ impl Vault {
                      WHERE entry = ?1",
                     (entry, signed_in.account.0),
                 )?;
+                note_pre_auth(transaction, &url)?;
                 transaction.execute(
                     "UPDATE legacy_imports SET account = ?2 WHERE server_url = ?1 AND account IS NULL",
                     (url, signed_in.account.0),
@@ -163,6 +169,9 @@ impl Vault {
                 "UPDATE legacy_imports SET outcome = ?2, sealed_token = NULL WHERE entry = ?1 AND outcome = 'pending'",
                 (entry, outcome),
             )?;
+            if changed == 1 {
+                note_pre_auth(transaction, &server_of(transaction, entry)?)?;
+            }
             Ok(changed == 1)
         })
     }
@@ -174,10 +183,13 @@ impl Vault {
     /// If the file cannot be written.
     pub fn drop_legacy(&mut self, entry: &str) -> Result<(), VaultError> {
         self.write(Reserve::Keep, |transaction| {
+            let url = server_of(transaction, entry)?;
             transaction.execute(
-                "DELETE FROM legacy_imports WHERE entry = ?1 AND outcome = 'pending' AND state <> 'erased'",
-                [entry],
+                "DELETE FROM legacy_imports WHERE (entry = ?1 OR server_url = ?2 AND source = ?3)
+                     AND outcome = 'pending' AND state <> 'erased'",
+                (entry, &url, PRE_AUTH),
             )?;
+            note_pre_auth(transaction, &url)?;
             transaction.execute(
                 "UPDATE legacy_imports SET outcome = 'refused', sealed_token = NULL WHERE entry = ?1 AND outcome = 'pending'",
                 [entry],
@@ -228,10 +240,17 @@ impl Vault {
                     let name = account.key_name.clone()?;
                     Some((name, id, account.epoch, account.sealed_token.clone()?))
                 });
+                let profile = row.row.account.and_then(|id| {
+                    let account = accounts.iter().find(|account| account.id == id)?;
+                    account.network_profile.clone()
+                });
                 ReadBack {
                     entry: row.row.entry,
+                    source: row.row.source,
+                    server_url: row.row.server_url,
                     sealed_token: row.row.sealed_token,
                     account,
+                    profile,
                 }
             })
             .collect())
@@ -275,10 +294,36 @@ impl Vault {
 pub struct ReadBack {
     /// Which.
     pub entry: String,
-    /// The token of a pending one.
+    /// Code of its source.
+    pub source: String,
+    /// Canonical server URL; empty where it has none.
+    pub server_url: String,
+    /// The token of a pending one, or the secret.
     pub sealed_token: Option<Sealed>,
     /// Key, number, epoch and token of the account that it became.
     pub account: Option<(KeyName, AccountId, crate::session::Epoch, Sealed)>,
+    /// The network profile of that account.
+    pub profile: Option<String>,
+}
+
+fn server_of(transaction: &Transaction<'_>, entry: &str) -> Result<String, VaultError> {
+    let url = transaction
+        .prepare_cached("SELECT server_url FROM legacy_imports WHERE entry = ?1")?
+        .query_row([entry], |row| row.get(0))
+        .optional()?;
+    Ok(url.unwrap_or_default())
+}
+
+/// No token of this server is pending any more, so the secret of its gateway is not either; what was durable in its entry
+/// has to become so in the account.
+fn note_pre_auth(transaction: &Transaction<'_>, server_url: &str) -> Result<(), VaultError> {
+    transaction.execute(
+        "UPDATE legacy_imports SET outcome = 'noted', sealed_token = NULL,
+             state = CASE state WHEN 'durable' THEN 'copied' ELSE state END
+         WHERE server_url = ?1 AND source = ?2 AND outcome = 'pending'",
+        (server_url, PRE_AUTH),
+    )?;
+    Ok(())
 }
 
 fn has_account(transaction: &Transaction<'_>, server_url: &str) -> Result<bool, VaultError> {

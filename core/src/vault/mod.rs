@@ -43,7 +43,7 @@ use crate::policy;
 pub(crate) use atomic_file::{make_folder, sync_folder_of, write as write_atomically};
 pub use error::VaultError;
 pub use hints::leave_hint;
-pub use legacy::{LegacyRow, LegacyState, NewLegacyRow, ReadBack};
+pub use legacy::{LegacyRow, LegacyState, NewLegacyRow, PRE_AUTH, ReadBack};
 pub use outbox::STRAY;
 pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
 pub use reader::read_accounts;

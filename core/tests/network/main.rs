@@ -9,6 +9,7 @@
 mod canary;
 mod gates;
 mod names;
+mod older_apps;
 mod probes;
 mod proxies;
 mod support;
