@@ -59,6 +59,8 @@ impl Engine {
     ) -> Result<(), Error> {
         loop {
             let Some(record) = self.vault(move |vault| vault.account(id)).await? else {
+                // Whoever read it just before it was forgotten may have listed it again.
+                self.unlist(id, account).await;
                 return Err(Error::NoSuchAccount);
             };
             let epoch = record.epoch;
@@ -87,19 +89,23 @@ impl Engine {
                 // A sign-in of the same user came first; it is forgotten with the rest.
                 continue;
             };
-            if let Some(account) = account {
-                account.tokens.forget().await;
-                account.events.close();
-            }
-            lock(&self.accounts).remove(&id);
-            self.hub
-                .change(|changes| changes.accounts.retain(|snapshot| snapshot.id != id));
+            self.unlist(id, account).await;
             self.destroy(forgotten.retired_key).await;
             self.delete_doomed_keys().await;
             self.refresh_lists().await;
             self.outbox.kick();
             return Ok(());
         }
+    }
+
+    async fn unlist(&self, id: AccountId, account: Option<&Account>) {
+        if let Some(account) = account {
+            account.tokens.forget().await;
+            account.events.close();
+        }
+        lock(&self.accounts).remove(&id);
+        self.hub
+            .change(|changes| changes.accounts.retain(|snapshot| snapshot.id != id));
     }
 
     /// Deletes every key that the vault has doomed. What a locked key store keeps is deleted after the next open.

@@ -5,11 +5,13 @@ use crate::engine::account::Account;
 use crate::engine::requests::{allowed, parts};
 use crate::engine::{Engine, lock, problems};
 use crate::error::Error;
+use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::secret::Token;
 use crate::server::transfer::{FileBody, Incoming};
+use crate::server::wire::ErrorBody;
 use crate::server::{RequestParts, Rest};
-use crate::session::{AccountId, HostState};
+use crate::session::{AccountId, Event, Hint, HostState};
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
 use std::collections::BTreeMap;
@@ -466,6 +468,10 @@ impl Work {
             self.engine
                 .met_401(&self.account, self.path.clone())
                 .await?;
+        }
+        let names_mfa = |body: ErrorBody| body.id == MFA_REQUIRED_ID;
+        if status == 403 && serde_json::from_slice(&body).is_ok_and(names_mfa) {
+            self.account.event(Event::Hint(Hint::MfaRequired));
         }
         Ok(Response {
             status,
