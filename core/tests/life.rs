@@ -47,7 +47,7 @@ async fn offered(core: &Steadfast, server: &Server, account: AccountId) {
     until(core, account, |snapshot| snapshot.may_continue).await;
 }
 
-/// Hazards D01, D02, D10.
+/// Hazards D01, D02.
 #[tokio::test]
 async fn a_wrong_verdict_heals_by_the_users_own_act_and_not_by_itself() {
     let server = server().await;

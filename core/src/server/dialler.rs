@@ -327,7 +327,6 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Hazard A31.
     #[test]
     fn one_tls_configuration_serves_all_whose_profiles_agree_on_what_tls_needs() {
         use crate::server::Pin;

@@ -146,7 +146,6 @@ async fn silence_ends_at_the_deadline() {
     );
 }
 
-/// Hazard A16.
 #[tokio::test]
 async fn compressed_bodies_are_left_as_they_came() {
     let bytes = "\u{1f}not really gzip";

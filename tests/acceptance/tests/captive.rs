@@ -89,6 +89,9 @@ async fn network_authentication_required(world: &World) {
     stays_signed_in_behind(world, Answer::new(511).html(PAGE)).await;
 }
 
+/// What the stranger would answer cannot be read over a connection that nobody trusts; so it must be seen that the core dials,
+/// gives up, and asks the stranger nothing: a request would carry the token.
+///
 /// Hazard A09. Q5.
 async fn a_certificate_of_somebody_else(world: &World) {
     let device = world.device_with(Kind::Android, Options::meddling()).await;
@@ -100,12 +103,16 @@ async fn a_certificate_of_somebody_else(world: &World) {
         .present(steadfast_faults::Presented::Stranger)
         .answer(Answer::error(401, "api.context.session_expired.app_error").mattermost_headers())
         .reset();
+    let (dialled, heard) = (device.network.accepted(), device.network.requests().len());
     device.open().await;
     let asked = device
         .core()
         .verify(device.account(), Duration::from_secs(10));
-    asked.await.expect("asked");
+    assert_ne!(asked.await, Ok(Standing::Ended));
     assert_eq!(device.shows(), Shown::Content);
+    device.network.wait_for_connection(dialled + 1).await;
+    let told = device.network.requests().split_off(heard);
+    assert!(told.is_empty(), "the stranger was asked: {told:?}");
     device.network.clear();
     device.open().await;
     device.verify().await;
