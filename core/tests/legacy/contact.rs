@@ -9,7 +9,7 @@ use crate::support::*;
 
 const GONE: &str = "api.context.session_expired.app_error";
 
-/// Q18. Q1.
+/// Q18.
 #[tokio::test]
 async fn offline_it_can_be_used_at_once_and_is_confirmed_when_the_way_is_back() {
     let world = World::new().await;
