@@ -393,6 +393,32 @@ fn a_disk_that_fails_or_is_full_during_a_migration_loses_nothing() {
 }
 
 /// Fails the N-th call, or all from the N-th on, for every N: the state must be legal, and what was said must be true.
+/// What the administrator ordered and what is owed to servers and to the app.
+const ORDERED_AND_OWED: [Operation; 5] = [
+    Operation::Wipe,
+    Operation::RaiseErase,
+    Operation::AcknowledgeErase,
+    Operation::Pay,
+    Operation::Attempt,
+];
+
+/// Hazards B21.
+#[test]
+fn space_that_runs_out_for_good_leaves_wipe_erasing_and_outbox_whole() {
+    for operation in ORDERED_AND_OWED {
+        fail_every(operation, "?pwrite64", "ENOSPC", "+", &["done", "full"]);
+    }
+}
+
+/// Hazards B22.
+#[test]
+fn a_disk_that_fails_to_sync_leaves_wipe_erasing_and_outbox_whole() {
+    for operation in ORDERED_AND_OWED {
+        let sync = "?fsync,?fdatasync";
+        fail_every(operation, sync, "EIO", "", &["done", "failed"]);
+    }
+}
+
 fn fail_every(operation: Operation, call: &str, error: &str, from: &str, allowed: &[&str]) {
     if !has_strace() {
         return;
