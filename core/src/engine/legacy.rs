@@ -8,7 +8,6 @@
 use crate::api::SignInMethod;
 use crate::engine::adopt::what_it_is;
 use crate::engine::commits::csrf_hash;
-use crate::engine::outbox::after;
 use crate::engine::questions::facts;
 use crate::engine::sign_in::NewSession;
 use crate::engine::{Engine, Failure};
@@ -406,12 +405,7 @@ impl Engine {
                 engine.settle_legacy(everything).await;
                 engine.confirm_legacy().await;
                 let wait = engine.until_next_legacy().await;
-                everything = tokio::select! {
-                    () = engine.legacy.news.notified() => true,
-                    () = after(wait) => false,
-                    // No timer outlives the suspension.
-                    () = engine.suspension() => false,
-                };
+                everything = engine.next_round(&engine.legacy.news, wait).await;
             }
         });
     }
@@ -473,10 +467,12 @@ impl Engine {
         let Ok(rest) = self.rest(address, &profile) else {
             return self.ask_again(row, None).await;
         };
-        match self.hear(&rest, token).await {
-            Heard::User(signed_in) => self.adopt_heard(&rest, row, *signed_in).await,
-            Heard::Gone => self.settle_as(entry, LegacyOutcome::Refused).await,
-            Heard::Nothing(pause) => self.ask_again(row, pause).await,
+        match self.unless_suspended(self.hear(&rest, token)).await {
+            Some(Heard::User(signed_in)) => self.adopt_heard(&rest, row, *signed_in).await,
+            Some(Heard::Gone) => self.settle_as(entry, LegacyOutcome::Refused).await,
+            Some(Heard::Nothing(pause)) => self.ask_again(row, pause).await,
+            // It stays pending as it was.
+            None => Ok(()),
         }
     }
 
@@ -515,7 +511,10 @@ impl Engine {
         row: &LegacyRow,
         signed_in: SignedIn,
     ) -> Result<(), Failure> {
-        let method = what_it_is(rest, &signed_in.token).await;
+        let asking = what_it_is(rest, &signed_in.token);
+        let Some(method) = self.unless_suspended(asking).await else {
+            return Ok(());
+        };
         let _storing = self.storing.read().await;
         let session = NewSession {
             signed_in,

@@ -28,7 +28,7 @@ impl Engine {
         let known = lock(&self.accounts).get(&id).cloned();
         let Some(account) = known else {
             // One whose server may not be used: nothing can be owed to it.
-            self.account_is_known(id)?;
+            self.snapshot(id).ok_or(Error::NoSuchAccount)?;
             self.commit_forget(id, None).await?;
             return Ok(());
         };
@@ -36,18 +36,6 @@ impl Engine {
         account.send(Message::Forget(done));
         // A worker that is gone had forgotten it already.
         forgotten.await.unwrap_or(Err(Error::NoSuchAccount))
-    }
-
-    fn account_is_known(&self, id: AccountId) -> Result<(), Error> {
-        self.snapshot(id).map(|_| ()).ok_or(Error::NoSuchAccount)
-    }
-
-    /// What cannot be stored must not be promised.
-    fn not_suspended(&self) -> Result<(), Error> {
-        if *self.host.borrow() == HostState::Suspended {
-            return Err(Error::Suspended);
-        }
-        Ok(())
     }
 
     /// Removes an account in one transaction. Only its worker calls this, or nobody has one; so no other end of its session
@@ -215,9 +203,10 @@ impl Engine {
         let Ok(account) = self.account(record.id) else {
             return false;
         };
-        match account.rest.ping(PingFor::Reachable).await {
-            Ok((reply, Some(_))) => reply.same_origin && reply.date.is_some_and(past),
-            Ok((_, None)) | Err(_) => false,
+        let asking = account.rest.ping(PingFor::Reachable);
+        match self.unless_suspended(asking).await {
+            Some(Ok((reply, Some(_)))) => reply.same_origin && reply.date.is_some_and(past),
+            Some(Ok((_, None)) | Err(_)) | None => false,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Engine {
         }
         let suspended = async {
             let _nothing_is_being_stored = self.storing.write().await;
-            drop(self.requesting.write().await);
+            drop(self.asking.write().await);
             all_told.await;
             self.vault(Vault::close).await
         };

@@ -63,7 +63,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{RwLock, oneshot, watch};
+use tokio::sync::{Notify, RwLock, oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Why a transaction of the engine did not happen.
@@ -132,8 +132,8 @@ pub(crate) struct Engine {
     refreshing: tokio::sync::Mutex<()>,
     /// Held for reading while the result of something that the server has done is being stored; a suspension waits for it.
     storing: RwLock<()>,
-    /// Held while a request of the app is under way.
-    requesting: RwLock<()>,
+    /// Held while something is asked that ends with the suspension.
+    asking: RwLock<()>,
     /// Held while the host's state is carried to every account.
     hosting: tokio::sync::Mutex<()>,
     /// Held by a background check or a push that is being handled.
@@ -241,7 +241,7 @@ impl Engine {
             targets: transfers::Targets::default(),
             refreshing: tokio::sync::Mutex::new(()),
             storing: RwLock::new(()),
-            requesting: RwLock::new(()),
+            asking: RwLock::new(()),
             hosting: tokio::sync::Mutex::default(),
             checking: tokio::sync::Mutex::default(),
             config,
@@ -367,6 +367,41 @@ impl Engine {
     pub(crate) async fn suspension(&self) {
         let mut host = self.host.subscribe();
         let _ = host.wait_for(|state| *state == HostState::Suspended).await;
+    }
+
+    /// What cannot be stored must not be promised.
+    pub(crate) fn not_suspended(&self) -> Result<(), Error> {
+        if *self.host.borrow() == HostState::Suspended {
+            return Err(Error::Suspended);
+        }
+        Ok(())
+    }
+
+    /// Asks a server something; `None` if the app is suspended first. Whoever suspends waits until this has let go of its
+    /// socket. Touches no vault meanwhile.
+    pub(crate) async fn unless_suspended<T>(&self, asking: impl Future<Output = T>) -> Option<T> {
+        let _under_way = self.asking.read().await;
+        tokio::select! {
+            biased;
+            () = self.suspension() => None,
+            answer = asking => Some(answer),
+        }
+    }
+
+    /// Between two rounds of work in the background: waits for news, for the next time that something is due (none: nothing
+    /// wakes the device), or for the suspension, which no timer outlives. Whether there was news.
+    async fn next_round(&self, news: &Notify, wait: Option<Duration>) -> bool {
+        let due = async {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = news.notified() => true,
+            () = due => false,
+            () = self.suspension() => false,
+        }
     }
 
     /// Runs an operation to its end on the engine's runtime, whether or not its caller stays to hear of it.

@@ -48,14 +48,6 @@ impl Outbox {
     }
 }
 
-/// The end of a wait; without one, never.
-pub(crate) async fn after(wait: Option<Duration>) {
-    match wait {
-        Some(wait) => tokio::time::sleep(wait).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// How a try went.
 enum Tried {
     Done(OutboxProof),
@@ -85,12 +77,7 @@ impl Engine {
                     () = engine.suspension() => continue,
                 }
                 let wait = engine.until_next().await;
-                everything = tokio::select! {
-                    () = engine.outbox.news.notified() => true,
-                    () = after(wait) => false,
-                    // No timer outlives the suspension.
-                    () = engine.suspension() => false,
-                };
+                everything = engine.next_round(&engine.outbox.news, wait).await;
             }
         });
     }

@@ -11,7 +11,7 @@ use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::secret::Token;
 use crate::server::{InvalidRequest, Reply, RequestParts};
-use crate::session::{AccountId, Epoch, Event, Hint, HostState, KeyTrouble};
+use crate::session::{AccountId, Epoch, Event, Hint, KeyTrouble};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -27,9 +27,7 @@ impl Engine {
             return Err(Error::Internal);
         }
         self.standing_allows(id)?;
-        if *self.host.borrow() == HostState::Suspended {
-            return Err(Error::Suspended);
-        }
+        self.not_suspended()?;
         if let Some((epoch, token)) = account.tokens.in_memory().await {
             return Ok((account, epoch, token));
         }
@@ -92,15 +90,12 @@ impl Engine {
         let parts = parts(request);
         allowed(&parts, &account)?;
         let (account, _, token) = self.signed_in(id).await?;
-        let reply = {
-            // Whoever suspends the core waits for this.
-            let _under_way = self.requesting.read().await;
-            tokio::select! {
-                reply = account.rest.send(parts.token(&token)) => reply.map_err(problems::transport)?,
-                // No socket is open while the app is suspended.
-                () = self.suspension() => return Err(Error::Suspended),
-            }
-        };
+        let sending = account.rest.send(parts.token(&token));
+        let reply = self
+            .unless_suspended(sending)
+            .await
+            .ok_or(Error::Suspended)?;
+        let reply = reply.map_err(problems::transport)?;
         if reply.status == 401 {
             self.met_401(&account, path).await?;
         }

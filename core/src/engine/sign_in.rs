@@ -17,7 +17,7 @@ use crate::secret::{Key, Token};
 use crate::server::sessions::Health as PingFor;
 use crate::server::sign_in::Recognisable;
 use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
-use crate::session::{AccountId, Event, Health, HostState, State, StoredParts};
+use crate::session::{AccountId, Event, Health, State, StoredParts};
 use crate::vault::{
     self, ExistingSession, OldToken, Outcome, PreparedSignIn, ServerFacts, Setting, UserFacts,
 };
@@ -501,10 +501,8 @@ impl Engine {
 
     pub(crate) async fn sign_out(self: &Arc<Self>, id: AccountId) -> Result<(), Error> {
         let account = self.account(id)?;
-        if *self.host.borrow() == HostState::Suspended {
-            // Nothing can be stored now, and what was answered with an error must not happen later.
-            return Err(Error::Suspended);
-        }
+        // What was answered with an error must not happen later.
+        self.not_suspended()?;
         let (done, signed_out) = oneshot::channel();
         account.send(Message::SignOut(done));
         signed_out

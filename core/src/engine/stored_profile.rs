@@ -191,31 +191,18 @@ impl StoredProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn full() -> NetworkProfile {
-        NetworkProfile {
-            proxy: Proxy::Http(
-                HttpProxy::new("proxy.example", 3128).with_credentials("u", "CANARY1"),
-            ),
-            pre_auth: Some("CANARY2".into()),
-            client_certificate: Some("work".to_owned()),
-            pins: Some(Pins {
-                keys: vec![Pin([1; 32]), Pin([2; 32])],
-                until: UnixMillis(9),
-            }),
-        }
-    }
+    use crate::server::profile::full_profile;
 
     const SERVER: &str = "https://chat.example.com";
 
     #[test]
     fn a_profile_comes_back_as_it_was_stored() {
         let key = Key::generate().unwrap();
-        let text = write(&full(), SERVER, &key).unwrap().unwrap();
+        let text = write(&full_profile(), SERVER, &key).unwrap().unwrap();
         assert!(!text.contains("CANARY"), "{text}");
         let stored = read(Some(&text)).unwrap();
         assert!(stored.has_secrets());
-        assert_eq!(stored.opened(SERVER, Some(&key)), Some(full()));
+        assert_eq!(stored.opened(SERVER, Some(&key)), Some(full_profile()));
     }
 
     #[test]
@@ -231,12 +218,12 @@ mod tests {
     #[test]
     fn without_the_key_the_secrets_are_missing_and_nothing_else() {
         let key = Key::generate().unwrap();
-        let text = write(&full(), SERVER, &key).unwrap().unwrap();
+        let text = write(&full_profile(), SERVER, &key).unwrap().unwrap();
         let open = |server, key: Option<&Key>| read(Some(&text)).unwrap().opened(server, key);
         let expected = NetworkProfile {
             proxy: Proxy::Http(HttpProxy::new("proxy.example", 3128)),
             pre_auth: None,
-            ..full()
+            ..full_profile()
         };
         assert_eq!(open(SERVER, None), Some(expected.clone()));
         let other = Key::generate().unwrap();

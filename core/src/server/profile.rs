@@ -258,27 +258,27 @@ impl NetworkProfile {
     }
 }
 
+/// A profile with everything that one may hold.
+#[cfg(test)]
+pub(crate) fn full_profile() -> NetworkProfile {
+    NetworkProfile {
+        proxy: Proxy::Http(HttpProxy::new("proxy.example", 3128).with_credentials("u", "CANARY1")),
+        pre_auth: Some("CANARY2".into()),
+        client_certificate: Some("work".to_owned()),
+        pins: Some(Pins {
+            keys: vec![Pin([1; 32]), Pin([2; 32])],
+            until: UnixMillis(9),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn full() -> NetworkProfile {
-        NetworkProfile {
-            proxy: Proxy::Http(
-                HttpProxy::new("proxy.example", 3128).with_credentials("u", "CANARY1"),
-            ),
-            pre_auth: Some("CANARY2".into()),
-            client_certificate: Some("work".to_owned()),
-            pins: Some(Pins {
-                keys: vec![Pin([1; 32]), Pin([2; 32])],
-                until: UnixMillis(9),
-            }),
-        }
-    }
-
     #[test]
     fn debug_output_shows_no_secret() {
-        let text = format!("{:?}", full());
+        let text = format!("{:?}", full_profile());
         assert!(!text.contains("CANARY"), "{text}");
         assert!(text.contains("proxy.example:3128"), "{text}");
     }
@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn a_profile_that_cannot_be_used_is_refused() {
         let check = |change: fn(&mut NetworkProfile)| {
-            let mut profile = full();
+            let mut profile = full_profile();
             change(&mut profile);
             profile.check()
         };
@@ -307,7 +307,7 @@ mod tests {
             Err(ProfileError::Pins)
         );
         for host in ["", "a b", "http://a", "a/b", "a:b", "a@b"] {
-            let mut profile = full();
+            let mut profile = full_profile();
             profile.proxy = Proxy::Http(HttpProxy::new(host, 1));
             assert_eq!(profile.check(), Err(ProfileError::Proxy), "{host}");
         }
