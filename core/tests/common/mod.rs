@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use steadfast::keystore::KeyStore;
 use steadfast::{
-    AccountId, Config, Device, DeviceKind, FileKeyStore, Link, Revision, SignIn, Snapshot,
+    AccountId, Changes, Config, Device, DeviceKind, FileKeyStore, Link, Revision, SignIn, Snapshot,
     Steadfast,
 };
 use steadfast_testserver::{Role, Server};
 
 pub const PASSWORD: &str = "Passw0rd!alice";
 /// A net for what has to happen, far longer than any interval that a test meets.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A server over TLS with an administrator, Alice and Bob.
 pub async fn server() -> Server {
@@ -51,30 +51,36 @@ pub async fn sign_in(core: &Steadfast, server: &Server, user: &str) -> AccountId
         .unwrap()
 }
 
+/// Waits until what the core shows is like that.
+pub async fn until_changes(core: &Steadfast, reached: impl Fn(&Changes) -> bool) -> Changes {
+    let mut revision = Revision::START;
+    let look = async {
+        loop {
+            let changes = core.changes(revision).await.unwrap();
+            revision = changes.revision;
+            if reached(&changes) {
+                return changes;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, look)
+        .await
+        .unwrap_or_else(|_| panic!("not reached; it stands at {:?}", core.accounts()))
+}
+
 /// Waits until an account looks like that.
 pub async fn until(
     core: &Steadfast,
     account: AccountId,
     reached: impl Fn(&Snapshot) -> bool,
 ) -> Snapshot {
-    let mut revision = Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            if let Some(snapshot) = changes
-                .accounts
-                .into_iter()
-                .find(|snapshot| snapshot.id == account)
-                && reached(&snapshot)
-            {
-                return snapshot;
-            }
-        }
+    let find = |changes: &Changes| {
+        let mut accounts = changes.accounts.iter();
+        accounts
+            .find(|one| one.id == account && reached(one))
+            .cloned()
     };
-    tokio::time::timeout(PATIENCE, look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached; it stands at {:?}", core.snapshot(account)))
+    find(&until_changes(core, |changes| find(changes).is_some()).await).unwrap()
 }
 
 pub async fn until_live(core: &Steadfast, account: AccountId) -> Snapshot {

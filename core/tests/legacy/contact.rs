@@ -1,7 +1,7 @@
 //! The first contact with the server of a session that an older app left: only the server's own verdict refuses it.
 
 use std::time::Duration;
-use steadfast::{LegacyOutcome, NetworkPath, Reason, Shows, Standing};
+use steadfast::{HostState, LegacyOutcome, NetworkPath, Reason, Shows, Standing};
 use steadfast_faults::{Answer, Match};
 use steadfast_testserver::Database;
 
@@ -29,6 +29,27 @@ async fn offline_it_can_be_used_at_once_and_is_confirmed_when_the_way_is_back() 
     way_back(&core);
     let heard = until_heard(&core, account).await;
     assert_eq!(heard.standing, Standing::Active);
+    core.close().await;
+}
+
+/// A question to a server that does not answer is given up with the suspension, and its socket with it.
+#[tokio::test]
+async fn a_question_under_way_ends_with_the_suspension() {
+    let world = World::new().await;
+    let faults = world.faults();
+    let never = Answer::new(200).after(Duration::from_secs(3600));
+    faults.answer(never.on(Match::path("/api/v4/users/me")));
+    let core = world.open();
+    assert_eq!(
+        import(&core, &[world.unknown()]).await,
+        [LegacyOutcome::Pending]
+    );
+    faults.wait_for_open(1).await;
+    core.host_state(HostState::Suspended).await.unwrap();
+    // Well before a request is given up for want of an answer.
+    tokio::time::timeout(Duration::from_secs(10), faults.wait_for_open(0))
+        .await
+        .unwrap();
     core.close().await;
 }
 

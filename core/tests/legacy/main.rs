@@ -6,6 +6,9 @@
     reason = "in a test, what does not hold stops the test"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod contact;
 mod erasing;
 mod import;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use steadfast::server::sign_in::{Credentials, Recognisable};
 use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    AccountId, Changes, ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore,
-    LegacyEntry, LegacyOutcome, LegacySource, NetworkPath, PreviousInstallation, Revision,
-    Snapshot, Steadfast,
+    AccountId, ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore, LegacyEntry,
+    LegacyOutcome, LegacySource, NetworkPath, PreviousInstallation, Snapshot, Steadfast,
 };
 use steadfast_faults::{Control, Proxy};
 use steadfast_testserver::{Role, Server};
+
+pub(crate) use crate::common::{PATIENCE, until, until_changes};
 
 pub(crate) const ALICE: &str = "Passw0rd!alice";
 
@@ -144,39 +145,6 @@ pub(crate) fn adopted(outcomes: &[LegacyOutcome]) -> AccountId {
         _ => None,
     });
     found.unwrap_or_else(|| panic!("nothing adopted: {outcomes:?}"))
-}
-
-/// A net for what has to happen, far longer than any interval that a test meets.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-pub(crate) async fn until_changes(core: &Steadfast, reached: impl Fn(&Changes) -> bool) -> Changes {
-    let mut revision = Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            if reached(&changes) {
-                return changes;
-            }
-        }
-    };
-    tokio::time::timeout(PATIENCE, look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached: {:?}", core.accounts()))
-}
-
-pub(crate) async fn until(
-    core: &Steadfast,
-    account: AccountId,
-    reached: impl Fn(&Snapshot) -> bool,
-) -> Snapshot {
-    let find = |changes: &Changes| {
-        let mut accounts = changes.accounts.iter();
-        accounts
-            .find(|one| one.id == account && reached(one))
-            .cloned()
-    };
-    find(&until_changes(core, |changes| find(changes).is_some()).await).unwrap()
 }
 
 /// Waits for a session to be confirmed by its server.

@@ -1,61 +1,17 @@
 //! The secrets of a profile show nowhere: in no line of any library's log, in no file, in no `Debug` output.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use steadfast::{Destination, Error, HttpProxy, NetworkProfile, Proxy};
 
+use crate::logged;
 use crate::support::{
     ConnectProxy, Gate, Rules, alice_at, config, holds, open, server, until_live,
 };
 
-static LINES: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
-
-fn lines() -> &'static Arc<Mutex<Vec<u8>>> {
-    LINES.get_or_init(Arc::default)
-}
-
-struct Collector;
-
-impl log::Log for Collector {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let mut lines = lines().lock().unwrap();
-        let _ = writeln!(lines, "{} {}", record.target(), record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-struct Writer;
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        lines().lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_of_a_profile_shows() {
-    log::set_logger(&Collector).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(|| Writer)
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    log::debug!("the collector works");
-    tracing::trace!("the subscriber works");
+    logged::listen();
 
     let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
     let rules = Rules {
@@ -100,8 +56,7 @@ async fn no_secret_of_a_profile_shows() {
     said.push(format!("{core:?}"));
 
     let basic = STANDARD.encode("worker:CANARYpasswordOfTheProxy");
-    let lines = String::from_utf8_lossy(&lines().lock().unwrap()).into_owned();
-    assert!(lines.contains("the collector works") && lines.contains("the subscriber works"));
+    let lines = logged::heard();
     assert!(lines.contains("step"), "the core itself was heard");
     said.push(lines);
     for text in &said {

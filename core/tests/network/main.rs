@@ -6,6 +6,11 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/logged.rs"]
+mod logged;
+
 mod canary;
 mod gates;
 mod names;

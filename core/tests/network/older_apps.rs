@@ -1,16 +1,15 @@
 //! A session that an older app left behind a gateway, taken over with the gateway's secret.
 
-use std::time::Duration;
-
 use steadfast::server::sign_in::{Credentials, Recognisable};
 use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    ClearText, DeviceNetwork, LegacyEntry, LegacyErasable, LegacyOutcome, LegacySource,
-    NetworkPath, PreviousInstallation, Revision, Snapshot, Steadfast,
+    Changes, ClearText, DeviceNetwork, LegacyEntry, LegacyErasable, LegacyOutcome, LegacySource,
+    NetworkPath, PreviousInstallation, Snapshot, Steadfast,
 };
 use steadfast_faults::Proxy;
 use steadfast_testserver::Server;
 
+use crate::common::until_changes;
 use crate::support::{ALICE, Gate, Rules, config, holds, open, server, until_live};
 
 const SECRET: &str = "CANARYpreauth";
@@ -54,20 +53,11 @@ async fn import(core: &Steadfast, entries: &[LegacyEntry]) -> Vec<LegacyOutcome>
 }
 
 async fn until_heard(core: &Steadfast) -> Snapshot {
-    let mut revision = Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            let mut accounts = changes.accounts.into_iter();
-            if let Some(one) = accounts.find(|one| one.username == "alice") {
-                return one;
-            }
-        }
+    let alice = |changes: &Changes| {
+        let mut accounts = changes.accounts.iter();
+        accounts.find(|one| one.username == "alice").cloned()
     };
-    tokio::time::timeout(Duration::from_secs(90), look)
-        .await
-        .unwrap_or_else(|_| panic!("not heard: {:?}", core.accounts()))
+    alice(&until_changes(core, |changes| alice(changes).is_some()).await).unwrap()
 }
 
 fn every_request_passed(gate: &Gate) {

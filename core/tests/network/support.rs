@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,14 +13,16 @@ use rcgen::{
 };
 use steadfast::server::{Resolve, ResolveError};
 use steadfast::{
-    AccountId, ClientCertificate, ClientCertificates, Config, Device, DeviceKind, FileKeyStore,
-    Pin, SignIn, SignatureKind, Snapshot, Steadfast,
+    ClientCertificate, ClientCertificates, Config, Device, DeviceKind, FileKeyStore, Pin, SignIn,
+    SignatureKind, Steadfast,
 };
 use steadfast_testserver::{Role, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{self, HandshakeKind, RootCertStore, server::WebPkiClientVerifier};
+
+pub(crate) use crate::common::{until, until_live};
 
 pub(crate) const ALICE: &str = "Passw0rd!alice";
 /// The name under which the gate is reached; only the resolver of a test knows it.
@@ -411,34 +412,6 @@ pub(crate) fn open(folder: &Path, config: Config) -> Steadfast {
 
 pub(crate) fn alice_at(url: &str) -> SignIn {
     SignIn::new(url, "alice", ALICE)
-}
-
-pub(crate) async fn until(
-    core: &Steadfast,
-    account: AccountId,
-    reached: impl Fn(&Snapshot) -> bool,
-) -> Snapshot {
-    let mut revision = steadfast::Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            let found = changes.accounts.into_iter().find(|one| one.id == account);
-            if let Some(snapshot) = found.filter(|snapshot| reached(snapshot)) {
-                return snapshot;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached; it stands at {:?}", core.snapshot(account)))
-}
-
-pub(crate) async fn until_live(core: &Steadfast, account: AccountId) -> Snapshot {
-    until(core, account, |snapshot| {
-        snapshot.link == steadfast::Link::Live
-    })
-    .await
 }
 
 /// Every file below a folder, for a look whether a secret is in it.

@@ -1,11 +1,11 @@
 //! Reminders of a known expiry: planned, moved, withdrawn, and one end told once.
 
-use crate::common::{self, until};
+use crate::common::{self, until, until_changes};
 use crate::support::{own_session, phone, server, suspend};
 use std::time::Duration;
 use steadfast::{
-    AccountId, HostState, Method, NoticeKind, Reminder, Request, Revision, Shows, Standing,
-    Steadfast, UnixMillis, message,
+    AccountId, HostState, Method, NoticeKind, Reminder, Request, Shows, Standing, Steadfast,
+    UnixMillis, message,
 };
 use steadfast_testserver::Server;
 
@@ -25,19 +25,9 @@ async fn expires_in(core: &Steadfast, account: AccountId, server: &Server, milli
 }
 
 async fn until_reminder(core: &Steadfast, fits: impl Fn(&[Reminder]) -> bool) -> Vec<Reminder> {
-    let mut revision = Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            if fits(&changes.reminders) {
-                return changes.reminders;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), look)
+    until_changes(core, |changes| fits(&changes.reminders))
         .await
-        .unwrap()
+        .reminders
 }
 
 /// The device's clock passes this time.

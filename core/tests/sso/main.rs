@@ -7,6 +7,9 @@
     reason = "in a test, what does not hold stops the test"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod again;
 mod kills;
 mod links;

@@ -9,13 +9,15 @@ use steadfast::secret::Token;
 use steadfast::server::sign_in::{Credentials, Recognisable};
 use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    AccountId, ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore, KeyStore,
-    Snapshot, SsoStart, Steadfast,
+    ClearText, Config, Device, DeviceKind, DeviceNetwork, FileKeyStore, KeyStore, SsoStart,
+    Steadfast,
 };
 use steadfast_testserver::{Role, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+pub(crate) use crate::common::until;
 
 pub(crate) const ALICE: &str = "Passw0rd!alice";
 pub(crate) const BOB: &str = "Passw0rd!bob";
@@ -127,27 +129,6 @@ pub(crate) async fn until_nothing_is_owed(folder: &Path) {
     tokio::time::timeout(Duration::from_secs(60), look)
         .await
         .unwrap_or_else(|_| panic!("{} still owed", owed()));
-}
-
-pub(crate) async fn until(
-    core: &Steadfast,
-    account: AccountId,
-    reached: impl Fn(&Snapshot) -> bool,
-) -> Snapshot {
-    let mut revision = steadfast::Revision::START;
-    let look = async {
-        loop {
-            let changes = core.changes(revision).await.unwrap();
-            revision = changes.revision;
-            let found = changes.accounts.into_iter().find(|one| one.id == account);
-            if let Some(snapshot) = found.filter(|snapshot| reached(snapshot)) {
-                return snapshot;
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached; it stands at {:?}", core.snapshot(account)))
 }
 
 pub(crate) const SCRIPTED_TOKEN: &str = "scriptedscriptedscriptedsc";

@@ -1,61 +1,17 @@
 //! The libraries below the core log what they send and receive. Nothing of it may hold a token or a password, at any level.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
-
 use steadfast::secret::SecretText;
 use steadfast::server::sign_in::Recognisable;
 use steadfast::server::{Credentials, Socket, SocketEvent};
 use tokio::io::AsyncWriteExt;
 
+use crate::logged;
 use crate::support::{CANARY, Listener, accept_upgrade, answer, dialler, frame, token};
-
-static LINES: OnceLock<Arc<Mutex<Vec<u8>>>> = OnceLock::new();
-
-fn lines() -> &'static Arc<Mutex<Vec<u8>>> {
-    LINES.get_or_init(Arc::default)
-}
-
-struct Collector;
-
-impl log::Log for Collector {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let mut lines = lines().lock().unwrap();
-        let _ = writeln!(lines, "{} {}", record.target(), record.args());
-    }
-
-    fn flush(&self) {}
-}
-
-struct Writer;
-
-impl Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        lines().lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Hazard E01.
 #[tokio::test]
 async fn no_log_line_of_any_library_holds_a_secret() {
-    log::set_logger(&Collector).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(|| Writer)
-        .finish();
-    tracing::subscriber::set_global_default(subscriber).unwrap();
-    log::debug!("the collector works");
-    tracing::trace!("the subscriber works");
+    logged::listen();
 
     let headers = format!("Content-Type: application/json\r\nToken: {CANARY}\r\n");
     let body = format!(r#"{{"id":"api.x.app_error","message":"{CANARY}"}}"#);
@@ -92,8 +48,7 @@ async fn no_log_line_of_any_library_holds_a_secret() {
     }
     assert_eq!(replies, 1);
 
-    let lines = String::from_utf8_lossy(&lines().lock().unwrap()).into_owned();
-    assert!(lines.contains("the collector works") && lines.contains("the subscriber works"));
+    let lines = logged::heard();
     let found = lines.lines().find(|line| line.contains(CANARY));
     assert_eq!(found, None);
 }

@@ -6,6 +6,9 @@
     reason = "tests say what went wrong by stopping"
 )]
 
+#[path = "../common/logged.rs"]
+mod logged;
+
 mod address;
 mod hostile;
 mod logs;
