@@ -262,6 +262,41 @@ fn a_damaged_file_is_set_aside_and_its_accounts_are_named() {
     );
 }
 
+/// What the app encrypted lies in files of its own, and outlives a damaged vault.
+#[test]
+fn the_data_key_of_a_lost_account_is_kept() {
+    let folder = signed_in_folder();
+    let mut device = Device::open(folder.path());
+    let names: Vec<_> = [AccountId(1), AccountId(2)]
+        .into_iter()
+        .map(|account| {
+            let name = device.vault.prepare_data_key(account).unwrap();
+            let made = device.vault.commit_data_key(account, &name).unwrap();
+            assert_eq!(made, Outcome::Committed(()));
+            name
+        })
+        .collect();
+    drop(device);
+    fs::write(database(folder.path()), vec![0x5a; 20_000]).unwrap();
+
+    let mut device = Device::open(folder.path());
+    let doomed = &device.interrupted.orphan_keys;
+    assert!(
+        names.iter().all(|name| !doomed.contains(name)),
+        "{doomed:?}"
+    );
+    let alice = device.lost[0].clone();
+    let restored = device
+        .vault
+        .restore_lost(&alice, &standing("ended"), None, UnixMillis(5));
+    assert_eq!(restored.unwrap(), Outcome::Committed(()));
+    let bob = device.sign_in("https://other.example.com", BOB, SECOND_TOKEN);
+    for (account, name) in [(alice.id, &names[0]), (bob.account, &names[1])] {
+        let kept = device.vault.data_key_name(account).unwrap();
+        assert_eq!(kept.as_ref(), Some(name));
+    }
+}
+
 #[test]
 fn a_lost_user_who_signs_in_at_once_gets_the_old_number() {
     let folder = signed_in_folder();

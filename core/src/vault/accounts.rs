@@ -7,7 +7,7 @@ use super::records::{
     UserFacts,
 };
 use super::seal::Sealed;
-use super::{Reserve, Vault, VaultError, notices, reminders, server_list};
+use super::{Reserve, Vault, VaultError, data_key, notices, reminders, server_list};
 use crate::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 
 const COLUMNS: &str = "SELECT id, server_url, user_id, username, roles, locale, server_name, server_version,
@@ -163,11 +163,9 @@ impl Vault {
         at: UnixMillis,
     ) -> Result<Outcome, VaultError> {
         let outcome = self.write(Reserve::Keep, |transaction| {
-            let there =
-                transaction.execute("DELETE FROM lost_accounts WHERE id = ?1", [lost.id.0])?;
-            if there == 0 {
+            let Some(data_key) = data_key::take_lost(transaction, lost.id)? else {
                 return Ok(Outcome::Stale);
-            }
+            };
             let epoch = Epoch(1);
             transaction.execute(
                 "INSERT INTO accounts (id, server_url, user_id, username, roles, locale, sign_in_method, position, epoch,
@@ -175,6 +173,7 @@ impl Vault {
                  VALUES (?1, ?2, ?3, ?4, '', '', '', (SELECT coalesce(max(position), 0) + 1 FROM accounts), ?5, ?6, ?7, ?8, ?8)",
                 (lost.id.0, &lost.server_url, &lost.user_id, &lost.username, epoch.0, &standing.code, &standing.detail, at.0),
             )?;
+            data_key::keep(transaction, lost.id, data_key)?;
             if let Some(notice) = notice {
                 notices::insert(transaction, lost.id, epoch, notice, at)?;
             }

@@ -173,13 +173,16 @@ impl Vault {
                 scrub: Scrub::Done,
             });
         }
-        let lock = match self.lock.take() {
-            Some(lock) => lock,
-            None => writer_lock::WriterLock::take(&self.folder)?,
+        // A broken vault holds its lock still, and goes on holding it if this fails.
+        let taken = match &self.lock {
+            Some(_) => None,
+            None => Some(writer_lock::WriterLock::take(&self.folder)?),
         };
         let (connection, interrupted) = open::reopen(&self.folder)?;
         self.link = Link::Open(connection);
-        self.lock = Some(lock);
+        if let Some(lock) = taken {
+            self.lock = Some(lock);
+        }
         Ok(interrupted)
     }
 
@@ -296,5 +299,31 @@ fn checkpoint(connection: &Connection) -> Result<Scrub, VaultError> {
         Ok(Scrub::Done)
     } else {
         Ok(Scrub::Blocked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_vault_that_cannot_be_opened_again_lets_nobody_else_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut vault = Vault::open(folder.path()).unwrap().vault;
+        vault.distrust();
+        let database = folder.path().join(DATABASE_FILE);
+        let away = folder.path().join("away");
+        std::fs::rename(&database, &away).unwrap();
+        std::fs::create_dir(&database).unwrap();
+        vault.reopen().unwrap_err();
+        assert_eq!(
+            Vault::open(folder.path()).map(|_| ()),
+            Err(VaultError::InUse)
+        );
+        std::fs::remove_dir(&database).unwrap();
+        std::fs::rename(&away, &database).unwrap();
+        vault.reopen().unwrap();
+        let _ = vault.close().unwrap();
+        Vault::open(folder.path()).unwrap();
     }
 }

@@ -166,8 +166,15 @@ fn begin(connection: &mut Connection, known: &ServerList) -> Result<(), VaultErr
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for account in &known.accounts {
         transaction.execute(
-            "INSERT OR IGNORE INTO lost_accounts (id, server_url, user_id, username) VALUES (?1, ?2, ?3, ?4)",
-            (account.id, &account.server_url, &account.user_id, &account.username),
+            "INSERT OR IGNORE INTO lost_accounts (id, server_url, user_id, username, data_key_name)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                account.id,
+                &account.server_url,
+                &account.user_id,
+                &account.username,
+                &account.data_key_name,
+            ),
         )?;
         if let Some(name) = &account.key_name {
             keys::doom(&transaction, account.id, name)?;

@@ -25,6 +25,9 @@ pub(super) struct Entry {
     pub(super) username: String,
     /// The account's key: with the vault lost, deleting it is what destroys the token in the damaged file.
     pub(super) key_name: Option<String>,
+    /// The account's data key: what the app encrypted with it may outlive the vault. Lists of earlier versions have none.
+    #[serde(default)]
+    pub(super) data_key_name: Option<String>,
 }
 
 fn path(folder: &Path) -> PathBuf {
@@ -54,8 +57,8 @@ fn from_vault(connection: &Connection) -> Result<ServerList, VaultError> {
     let last_account = super::accounts::last_number(connection)?;
     let accounts = connection
         .prepare_cached(
-            "SELECT id, server_url, user_id, username, key_name FROM accounts
-             UNION ALL SELECT id, server_url, user_id, username, NULL FROM lost_accounts ORDER BY 1",
+            "SELECT id, server_url, user_id, username, key_name, data_key_name FROM accounts
+             UNION ALL SELECT id, server_url, user_id, username, NULL, data_key_name FROM lost_accounts ORDER BY 1",
         )?
         .query_map([], |row| {
             Ok(Entry {
@@ -64,6 +67,7 @@ fn from_vault(connection: &Connection) -> Result<ServerList, VaultError> {
                 user_id: row.get(2)?,
                 username: row.get(3)?,
                 key_name: row.get(4)?,
+                data_key_name: row.get(5)?,
             })
         })?
         .collect::<Result<_, _>>()?;

@@ -8,7 +8,9 @@ use super::records::{
     UserFacts,
 };
 use super::seal::Sealed;
-use super::{Reserve, Vault, VaultError, accounts, keys, notices, obligations, outbox, reminders};
+use super::{
+    Reserve, Vault, VaultError, accounts, data_key, keys, notices, obligations, outbox, reminders,
+};
 use crate::session::{AccountId, Epoch, UnixMillis};
 
 /// The session that a sign-in would replace.
@@ -228,13 +230,12 @@ pub(super) fn commit(
         reminders::clear(transaction, account)?;
         (owed, keys::retire(transaction, account)?)
     } else {
-        transaction.execute(
-            "DELETE FROM lost_accounts WHERE server_url = ?1 AND user_id = ?2",
-            [&prepared.server_url, &prepared.user_id],
-        )?;
         (None, None)
     };
     write_row(transaction, sign_in)?;
+    if let Some(data_key) = data_key::take_lost(transaction, account)? {
+        data_key::keep(transaction, account, data_key)?;
+    }
     outbox::owe_own_device(transaction, account, sign_in.device_id.as_deref(), at)?;
     erase_ended_others(transaction, sign_in)?;
     let erase_first = obligations::wait_for_all(transaction, account, &prepared.server_url)?;
@@ -260,8 +261,8 @@ fn write_row(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result<(), Vaul
                  (SELECT coalesce(max(position), 0) + 1 FROM accounts), :epoch, :standing, :detail, :key_name, :token,
                  :session_id, :csrf_hash, :device_id, :wall, :server_date, :expires_at, :wall, :boot, :boot_id, :profile)
              ON CONFLICT (id) DO UPDATE SET username = excluded.username, roles = excluded.roles,
-                 locale = excluded.locale, server_name = excluded.server_name,
-                 server_version = excluded.server_version, sign_in_method = excluded.sign_in_method,
+                 locale = excluded.locale, server_name = coalesce(excluded.server_name, server_name),
+                 server_version = coalesce(excluded.server_version, server_version), sign_in_method = excluded.sign_in_method,
                  epoch = excluded.epoch, standing = excluded.standing, standing_detail = excluded.standing_detail,
                  key_name = excluded.key_name, sealed_token = excluded.sealed_token, session_id = excluded.session_id,
                  csrf_hash = excluded.csrf_hash, device_id = excluded.device_id, signed_in_at = excluded.signed_in_at,

@@ -69,7 +69,7 @@ impl Pair {
                     HostState::Suspended,
                     HostState::Checking,
                 ];
-                self.feed(Event::HostChanged(hosts[which % 3]));
+                self.feed(Event::HostChanged(hosts[which % hosts.len()]));
             }
             190..=197 => {
                 let paths = [NetworkPath::Up, NetworkPath::Down, NetworkPath::Unknown];
@@ -292,7 +292,11 @@ impl Pair {
             self.model
         );
         if let Link::Live { .. } | Link::Connecting { .. } = state.link() {
-            assert!(state.host() != HostState::Suspended && state.path() != NetworkPath::Down);
+            assert!(
+                state.host() != HostState::Suspended
+                    && state.host() != HostState::Checking
+                    && state.path() != NetworkPath::Down
+            );
         }
     }
 }
