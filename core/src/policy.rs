@@ -150,7 +150,7 @@ pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
 pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
-/// How long a background check, or the handling of a push, may take when nobody names a time. Systems give such a task about
+/// How long a background check, or the handling of a push, may take at most. Systems give such a task about
 /// 30 s and may end it early; a second look needs about six.
 pub const BACKGROUND_CHECK: Duration = seconds(15);
 /// Part of the time of a background check that is kept for closing what it opened.

@@ -390,6 +390,12 @@ async fn what_may_not_be_sent_is_refused_before_anything_is() {
             argument: "headers"
         }
     );
+    let mut read = upload(&server, &file);
+    read.method = steadfast::Method::Get;
+    assert_eq!(
+        core.upload(account, read).await.unwrap_err(),
+        Error::InvalidArgument { argument: "method" }
+    );
     let missing = upload(&server, &folder.path().join("nowhere"));
     let error = core.upload(account, missing).await.unwrap_err();
     assert!(matches!(error, Error::File { .. }), "{error}");

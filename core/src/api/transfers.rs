@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// A file to be sent as the body of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// `Post` or `Put`.
+    /// `Post` or `Put`; any other is [`Error::InvalidArgument`] with `method`.
     pub method: Method,
     /// Path on the account's server, as in [`Request::path`](crate::Request::path): `/api/v4/files`.
     pub path: String,
@@ -55,10 +55,10 @@ pub struct Download {
     pub path: String,
     /// Parameters, not yet encoded.
     pub query: Vec<(String, String)>,
-    /// Further headers; those that belong to the core are refused, and so is `Range`.
+    /// Further headers; those that belong to the core are refused, and so are `Range` and `If-Range`.
     pub headers: Vec<(String, String)>,
-    /// Where it is to be. Until it is whole it lies beside that under the same name with `.part` appended; one that is there
-    /// is replaced.
+    /// Where it is to be. Until it is whole it lies beside that under the same name with `.part` appended, and what tells
+    /// its version in `.part.tag`; a file that is there is replaced.
     pub file: PathBuf,
     /// The first and the last byte that are wanted, from 0, both included; `None` for the whole file. A server that does not
     /// do ranges sends the whole file with status 200.

@@ -1,8 +1,8 @@
 //! Cookies of accounts for apps that show the server's web pages. Needs
 //! [`Config::web_view`](crate::Config::web_view); without it every call here is [`Error::InvalidArgument`] with `web_view`.
 
-use crate::api::Steadfast;
 use crate::api::sign_in::parse_address;
+use crate::api::{Destination, Steadfast};
 use crate::error::Error;
 use crate::session::AccountId;
 use crate::webview::{WebCookie, WebCookies, read};
@@ -37,20 +37,21 @@ impl Steadfast {
     }
 
     /// Takes over the session of somebody who signed in inside a web view. `page` is the page that the web view showed when
-    /// the cookies were read from its jar.
+    /// the cookies were read from its jar. The profile is stored with the account, as with every sign-in.
     ///
     /// # Errors
     /// [`Error::ForeignOrigin`] if the page is not of this server, [`Error::InvalidArgument`] with `cookies` if none of them
     /// is a session of this server; else as [`adopt_token`](Self::adopt_token).
     pub async fn webview_signed_in(
         &self,
-        server: &str,
+        at: impl Into<Destination>,
         page: &str,
         cookies: Vec<WebCookie>,
     ) -> Result<AccountId, Error> {
         let engine = self.engine().clone();
         engine.needs_web_view()?;
-        let address = parse_address(server, engine.config.clear_text)?;
+        let at = at.into();
+        let address = parse_address(&at.server, engine.config.clear_text)?;
         let page = url::Url::parse(page).map_err(|_| Error::ForeignOrigin)?;
         if !address.is_same_origin(&page) {
             return Err(Error::ForeignOrigin);
@@ -59,7 +60,7 @@ impl Steadfast {
             argument: "cookies",
         })?;
         self.engine()
-            .run(async move { engine.webview_signed_in(address, found).await })
+            .run(async move { engine.webview_signed_in(address, &at.profile, found).await })
             .await
     }
 

@@ -1,6 +1,6 @@
 //! Transfers: a task each, that moves a file in chunks, tells how far it is, and ends when it is told to.
 
-use crate::api::{Download, Progress, Request, Response, Upload};
+use crate::api::{Download, Method, Progress, Request, Response, Upload};
 use crate::engine::account::Account;
 use crate::engine::requests::{allowed, parts};
 use crate::engine::{Engine, lock, problems};
@@ -107,6 +107,9 @@ impl Engine {
         id: AccountId,
         upload: Upload,
     ) -> Result<Running, Error> {
+        if !matches!(upload.method, Method::Post | Method::Put) {
+            return Err(Error::InvalidArgument { argument: "method" });
+        }
         let request = parts(Request {
             method: upload.method,
             path: upload.path.clone(),

@@ -136,10 +136,11 @@ impl Engine {
     pub(crate) async fn webview_signed_in(
         self: &Arc<Self>,
         address: ServerAddress,
+        profile: &NetworkProfile,
         found: FromWebView,
     ) -> Result<AccountId, Error> {
-        self.at_the_form(&address).await?;
-        let rest = self.rest(address, &NetworkProfile::default())?;
+        let rest = self.rest(address, profile)?;
+        self.at_the_form(rest.address()).await?;
         let signed_in = self.whose(&rest, found.token, found.csrf).await?;
         let session = NewSession {
             signed_in,

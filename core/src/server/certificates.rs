@@ -74,8 +74,9 @@ pub struct ClientCertificate {
 
 /// The platform's client certificates. The private key stays where it is: the core hands over what is to be signed.
 ///
-/// Called from threads of the core, during a handshake and never before; each call may take ten seconds, then the
-/// handshake goes on without the certificate.
+/// Called from threads of the core, during a handshake and never before. A call counts towards the ten seconds that a dial
+/// may take. `None` from [`certificate`](Self::certificate) lets the handshake go on without one; `None` from
+/// [`sign`](Self::sign) fails the connection.
 pub trait ClientCertificates: Send + Sync {
     /// The certificate of that name; `None` if there is none, or none that may be used now.
     fn certificate(&self, name: &str) -> Option<ClientCertificate>;

@@ -1,4 +1,5 @@
-//! The first look at a server: is it Mattermost, how old is it, and how may people sign in. Sends no credential.
+//! The first look at a server: is it Mattermost, how old is it, and how may people sign in. Sends
+//! no user's credential, only what the profile has for whatever stands before the server.
 
 use crate::policy;
 use std::time::Duration;

@@ -49,7 +49,7 @@ const RESERVED_HEADERS: [&str; 18] = [
     "x-requested-with",
 ];
 
-/// Response headers that could be used as a credential; they never leave this file.
+/// Response headers that could be used as a credential; they never leave this folder.
 const SECRET_HEADERS: [HeaderName; 2] = [TOKEN_HEADER, header::SET_COOKIE];
 
 /// Which connection a request may use.

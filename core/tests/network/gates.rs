@@ -2,10 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
-use steadfast::{Destination, Error, NetworkProfile, Pin, Pins, SsoMethod, Standing, UnixMillis};
+use steadfast::secret::SecretText;
+use steadfast::{
+    Destination, Error, NetworkProfile, Pin, Pins, SsoMethod, Standing, UnixMillis, WebCookie,
+    WebView,
+};
 
 use crate::support::{
-    Gate, Platform, Rules, alice_at, authority, config, holds, open, server, until, until_live,
+    Gate, Platform, Rules, alice_at, authority, config, holds, open, server, session_of_alice,
+    until, until_live,
 };
 
 const SECRET: &str = "CANARYpreauth";
@@ -15,6 +20,35 @@ fn with_secret(secret: &str) -> NetworkProfile {
         pre_auth: Some(secret.into()),
         ..NetworkProfile::default()
     }
+}
+
+/// Somebody signed in on the server's own pages, behind a gateway.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_from_a_web_view_goes_through_the_gateway_and_keeps_its_way() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let rules = Rules {
+        pre_auth: Some(SECRET),
+        ..Rules::default()
+    };
+    let gate = Gate::before(&server, rules).await;
+    let mut config = config(folder.path(), &gate);
+    config.web_view = WebView::CookiesForAccounts;
+    let core = open(folder.path(), config.clone());
+    let at = Destination::new(gate.url()).with_profile(with_secret(SECRET));
+    let cookie = |name: &str, value: &str| WebCookie {
+        name: name.to_owned(),
+        value: SecretText::new(value),
+        domain: None,
+    };
+    let session = session_of_alice(&server).await;
+    let cookies = vec![cookie("MMAUTHTOKEN", session.token.expose())];
+    let page = format!("{}/team/channels/town-square", gate.url());
+    let id = core.webview_signed_in(at, &page, cookies).await.unwrap();
+    until_live(&core, id).await;
+    core.close().await;
+    let core = open(folder.path(), config);
+    until_live(&core, id).await;
+    core.close().await;
 }
 
 /// Hazards A11.

@@ -1,16 +1,14 @@
 //! A session that an older app left behind a gateway, taken over with the gateway's secret.
 
-use steadfast::server::sign_in::{Credentials, Recognisable};
-use steadfast::server::{Dialler, Rest, ServerAddress, SignInOutcome};
 use steadfast::{
-    Changes, ClearText, DeviceNetwork, LegacyEntry, LegacyErasable, LegacyOutcome, LegacySource,
-    NetworkPath, PreviousInstallation, Snapshot, Steadfast,
+    Changes, LegacyEntry, LegacyErasable, LegacyOutcome, LegacySource, NetworkPath,
+    PreviousInstallation, Snapshot, Steadfast,
 };
 use steadfast_faults::Proxy;
 use steadfast_testserver::Server;
 
 use crate::common::until_changes;
-use crate::support::{ALICE, Gate, Rules, config, holds, open, server, until_live};
+use crate::support::{Gate, Rules, config, holds, open, server, session_of_alice, until_live};
 
 const SECRET: &str = "CANARYpreauth";
 
@@ -20,25 +18,6 @@ async fn gate(server: &Server) -> Gate {
         ..Rules::default()
     };
     Gate::before(server, rules).await
-}
-
-/// Token and user of a session that an older app has.
-async fn session(server: &Server) -> (String, String) {
-    let address = ServerAddress::parse(server.url(), ClearText::AllowedByApp).unwrap();
-    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
-    let rest = Rest::new(address, &dialler, "Mattermost Mobile/2.0.0+1").unwrap();
-    let credentials = Credentials {
-        login_id: "alice".to_owned(),
-        password: ALICE.into(),
-        mfa_code: None,
-        ldap_only: false,
-        device_id: None,
-        recognisable: Recognisable::ByCsrf,
-    };
-    match rest.sign_in(&credentials).await.unwrap() {
-        SignInOutcome::SignedIn(one) => (one.token.expose().to_owned(), one.user.id.clone()),
-        refused => panic!("{refused:?}"),
-    }
 }
 
 fn secret(url: &str) -> LegacyEntry {
@@ -83,7 +62,8 @@ async fn a_session_behind_a_gateway_is_taken_over_with_its_secret() {
     for user_is_known in [false, true] {
         let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
         let gate = gate(&server).await;
-        let (token, user) = session(&server).await;
+        let session = session_of_alice(&server).await;
+        let (token, user) = (session.token.expose().to_owned(), session.user.id.clone());
         let url = gate.url();
         let entry = if user_is_known {
             let name = format!("apple_rn:old, {user}");
@@ -125,7 +105,8 @@ async fn a_session_behind_a_gateway_is_taken_over_with_its_secret() {
 async fn one_that_waits_for_its_server_waits_with_the_secret() {
     let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
     let gate = gate(&server).await;
-    let (token, _) = session(&server).await;
+    let session = session_of_alice(&server).await;
+    let token = session.token.expose().to_owned();
     let wire = Proxy::tcp(gate.address).start().await.unwrap();
     wire.control().refuse(true);
     let url = wire.url("https");

@@ -11,10 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PublicKeyData,
 };
-use steadfast::server::{Resolve, ResolveError};
+use steadfast::server::sign_in::{Credentials, Recognisable};
+use steadfast::server::{
+    Dialler, Resolve, ResolveError, Rest, ServerAddress, SignInOutcome, SignedIn,
+};
 use steadfast::{
-    ClientCertificate, ClientCertificates, Config, Device, DeviceKind, FileKeyStore, Pin, SignIn,
-    SignatureKind, Steadfast,
+    ClearText, ClientCertificate, ClientCertificates, Config, Device, DeviceKind, DeviceNetwork,
+    FileKeyStore, Pin, SignIn, SignatureKind, Steadfast,
 };
 use steadfast_testserver::{Role, Server};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -412,6 +415,25 @@ pub(crate) fn open(folder: &Path, config: Config) -> Steadfast {
 
 pub(crate) fn alice_at(url: &str) -> SignIn {
     SignIn::new(url, "alice", ALICE)
+}
+
+/// A session that Alice has from elsewhere.
+pub(crate) async fn session_of_alice(server: &Server) -> SignedIn {
+    let address = ServerAddress::parse(server.url(), ClearText::AllowedByApp).unwrap();
+    let dialler = Dialler::new(&DeviceNetwork::default()).unwrap();
+    let rest = Rest::new(address, &dialler, "Mattermost Mobile/2.0.0+1").unwrap();
+    let credentials = Credentials {
+        login_id: "alice".to_owned(),
+        password: ALICE.into(),
+        mfa_code: None,
+        ldap_only: false,
+        device_id: None,
+        recognisable: Recognisable::ByCsrf,
+    };
+    match rest.sign_in(&credentials).await.unwrap() {
+        SignInOutcome::SignedIn(session) => *session,
+        refused => panic!("{refused:?}"),
+    }
 }
 
 /// Every file below a folder, for a look whether a secret is in it.
