@@ -27,6 +27,18 @@ async fn signed_in(world: &World, prolongs: bool) -> (Device, i64) {
     (device, expires_at)
 }
 
+/// When the one reminder that there is is to be shown.
+fn reminder(device: &Device) -> i64 {
+    let reminders = device.core().reminders();
+    assert_eq!(reminders.len(), 1, "{reminders:?}");
+    reminders[0].at.0
+}
+
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.expect("after 1970").as_millis()).expect("not that late")
+}
+
 async fn post(world: &World, device: &Device) {
     let post = serde_json::json!({"channel_id": world.control().channel_id(), "message": "hello"});
     let request = Request::new(Method::Post, "/api/v4/posts").json(&post);
@@ -45,7 +57,10 @@ async fn activity_prolongs_the_session(world: &World) {
         .await;
     let by = moved.expires_at.expect("known").0 - before;
     assert!(by >= 30 * 60 * 1_000, "{by}");
-    assert_eq!(device.core().reminders().len(), 1);
+    // The reminder moved with it: as far ahead on the device's clock as the expiry is on the server's, which was put forward.
+    let ahead = moved.expires_at.expect("known").0 - world.control().now_ms();
+    let reminded = reminder(&device) - now_ms();
+    assert!((ahead - reminded).abs() < 60_000, "{ahead} {reminded}");
 }
 
 /// MM-T4048.
@@ -60,4 +75,5 @@ async fn activity_changes_nothing(world: &World) {
         Some(before)
     );
     assert_eq!(device.snapshot().expires_at.map(|at| at.0), Some(before));
+    reminder(&device);
 }

@@ -21,7 +21,7 @@ async fn ending_all_of_ones_own_sessions_signs_every_device_out(world: &World) {
     desktop.sign_in_and_connect(&world.alice).await;
     world.sessions_grow_up();
 
-    // One by one, its own last, as the product's page of active sessions does it.
+    // One by one, as the product's page of active sessions does it; the desktop's own ends at the server.
     let sessions = desktop.core().active_sessions(desktop.account()).await;
     let mut sessions = sessions.expect("the list");
     sessions.sort_by_key(|session| session.current);
