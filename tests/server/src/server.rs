@@ -157,11 +157,6 @@ impl Server {
         &self.control_url
     }
 
-    /// Where the stand-in for the push proxy is.
-    pub fn push_proxy_url(&self) -> String {
-        self.shared.push_proxy.url()
-    }
-
     /// The certificate authority in PEM; `None` without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.tls.as_ref().map(|tls| tls.ca_pem.as_str())
