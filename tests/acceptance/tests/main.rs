@@ -8,6 +8,7 @@
 )]
 
 mod airplane;
+mod backup;
 mod canary;
 mod captive;
 mod idle;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         ("mm_t938", mm_t938::CASES),
         ("mm_t940", mm_t940::CASES),
         ("mm_t941", mm_t941::CASES),
+        ("backup", backup::CASES),
         ("canary", canary::CASES),
         ("captive", captive::CASES),
         ("in_between", in_between::CASES),

@@ -478,6 +478,51 @@ async fn an_access_token_s_session_comes_back() {
 }
 
 #[tokio::test]
+async fn a_backup_that_is_put_back_forgets_what_came_later_and_undoes_what_was_ended() {
+    let server = server().await;
+    let control = server.control();
+    let (older, ended) = (alice(&server).await, alice(&server).await);
+    let kept = control.put_file(b"kept".to_vec());
+    let older_post = control.post("alice", "before");
+    control.back_up();
+
+    let newer = alice(&server).await;
+    assert!(control.revoke_session(&ended));
+    let passwords = json!({"current_password": PASSWORD, "new_password": "Another?Passw0rd"});
+    let changed = ask(&server, "PUT", "users/me/password", &older, passwords).await;
+    assert_eq!(changed.status, 200);
+    control.create_user("carol", "Passw0rd!carol", Role::User);
+    let carol = sign_in(&server, "carol", "Passw0rd!carol").await;
+    let (_, access) = control.create_access_token("alice");
+    let lost = control.put_file(b"lost".to_vec());
+    let newer_post = control.post("alice", "after");
+    let secrets = control.secrets().len();
+    let mut socket = support::Socket::open(&server, &older, "").await;
+
+    for _ in 0..2 {
+        control.put_back(Duration::ZERO).await;
+        assert_eq!(me(&server, &older).await.status, 200);
+        assert_eq!(me(&server, &ended).await.status, 200, "revoked afterwards");
+        for unknown in [&newer, &carol, &access] {
+            let refused = me(&server, unknown).await;
+            assert_eq!(refused.outcome(), (401, SESSION_EXPIRED));
+        }
+        assert_eq!(control.user_id("carol"), None);
+        let old_password = try_sign_in(&server, "alice", PASSWORD).await;
+        assert_eq!(old_password.status, 200);
+        assert_eq!(control.file(&kept).as_deref(), Some(&b"kept".to_vec()));
+        assert_eq!(control.file(&lost), None);
+        let posts = get(&server, &format!("posts/{older_post}"), &older).await;
+        assert_eq!(posts.status, 200);
+        let posts = get(&server, &format!("posts/{newer_post}"), &older).await;
+        assert_eq!(posts.status, 404);
+    }
+    assert_eq!(socket.ending().await, support::Ending::Cut);
+    assert!(control.secrets().len() > secrets, "what was told stays told");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn switches_turn_over_http_as_well() {
     let server = server().await;
     let token = alice(&server).await;
@@ -498,6 +543,13 @@ async fn switches_turn_over_http_as_well() {
     assert_eq!(status, 200);
     assert_eq!(turn("settings", json!({"nonsense": 3})).await.0, 400);
     assert_eq!(turn("no_such_switch", json!({})).await.0, 400);
+    let put_back = json!({"down_for": 0});
+    assert_eq!(turn("put_back", put_back.clone()).await.0, 400);
+    assert_eq!(turn("back_up", json!({})).await.0, 200);
+    let newer = alice(&server).await;
+    assert_eq!(turn("put_back", put_back).await.0, 200);
+    assert_eq!(me(&server, &newer).await.status, 401);
+    assert_eq!(me(&server, &token).await.status, 200);
     let url = format!("{}/state", server.control_url());
     let state = http_client()
         .get(url)

@@ -132,6 +132,13 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
         "replica_lag" => control.replica_lag(milliseconds(body, "lag")?),
         "mfa_enforced" => control.mfa_enforced(field(body, "enforced")?),
         "restart" => control.restart(milliseconds(body, "down_for")?).await,
+        "back_up" => control.back_up(),
+        "put_back" => {
+            if !control.has_backup() {
+                return Err("there is no backup".into());
+            }
+            control.put_back(milliseconds(body, "down_for")?).await;
+        }
         "clock_advance" => control.clock_advance(milliseconds(body, "by")?),
         "clock_set" => control.clock_set(field(body, "now_ms")?),
         "health_query" => control.health_query(field::<HealthQuery>(body, "state")?),

@@ -9,7 +9,7 @@ use crate::state::sessions::Session;
 use crate::state::settings::{Database, HealthQuery, Settings};
 use crate::state::single_use::DESKTOP_TOKEN;
 use crate::state::users::{AccessToken, Role, User};
-use crate::state::{Life, SecretKind, Shared, ids};
+use crate::state::{Life, SecretKind, Shared, World, ids};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,9 +89,34 @@ impl Control {
     /// the sessions kept and everything held in memory by a node forgotten.
     /// Returns when the server listens again.
     pub async fn restart(&self, down_for: Duration) {
+        self.restart_with(down_for, |_| {}).await;
+    }
+
+    /// Keeps a copy of what is stored: users and their sessions, access tokens, posts, files, sign-ins that are going on.
+    /// It takes the place of an earlier copy. Settings and the other switches are not in it.
+    pub fn back_up(&self) {
+        self.shared.world().back_up();
+    }
+
+    /// Restarts, and comes back with what the last [`back_up`](Self::back_up) kept: whatever was made since is unknown, and
+    /// what was revoked since is good again. Nobody is told. Returns when the server listens again.
+    ///
+    /// # Panics
+    /// When no copy was kept.
+    pub async fn put_back(&self, down_for: Duration) {
+        assert!(self.has_backup(), "there is a backup");
+        self.restart_with(down_for, World::put_back).await;
+    }
+
+    fn has_backup(&self) -> bool {
+        self.shared.world().backup.is_some()
+    }
+
+    async fn restart_with(&self, down_for: Duration, change: impl FnOnce(&mut World)) {
         let Some(next) = self.go_down() else { return };
         self.until_listening(false).await;
         tokio::time::sleep(down_for).await;
+        change(&mut self.shared.world());
         self.come_up(next);
         self.until_listening(true).await;
     }

@@ -3,6 +3,7 @@
 //!
 //! [`World`] is the data under one lock, [`Shared`] adds what is waited on.
 
+pub(crate) mod backup;
 pub(crate) mod clock;
 pub(crate) mod ids;
 pub(crate) mod rate_limit;
@@ -18,6 +19,7 @@ pub(crate) mod users;
 use crate::push::proxy::PushProxy;
 use crate::push::signature::SigningKey;
 use crate::websocket::hub::Hub;
+use backup::Backup;
 use clock::Clock;
 use rate_limit::RateLimits;
 use requests::RequestLog;
@@ -92,6 +94,8 @@ pub(crate) struct World {
     pub(crate) mailbox: Vec<(String, String)>,
     /// Ids of users, by desktop token.
     pub(crate) desktop_tokens: SingleUse<String>,
+    /// What an administrator has kept of all this, if anything.
+    pub(crate) backup: Option<Backup>,
 }
 
 pub(crate) struct Shared {
@@ -170,6 +174,7 @@ impl Shared {
                 magic_links: SingleUse::default(),
                 mailbox: Vec::new(),
                 desktop_tokens: SingleUse::default(),
+                backup: None,
             }),
             clock,
             database: watch::Sender::new(Database::Healthy),

@@ -16,6 +16,7 @@ pub(crate) const MAGIC_LINK: Duration = Duration::from_secs(5 * 60);
 pub(crate) const DESKTOP_TOKEN: Duration = Duration::from_secs(3 * 60);
 
 /// What is handed out at the moment.
+#[derive(Clone)]
 pub(crate) struct SingleUse<T> {
     entries: HashMap<String, (T, i64)>,
 }

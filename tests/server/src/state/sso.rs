@@ -24,12 +24,13 @@ pub(crate) struct Binding {
 }
 
 /// What a login code stands for.
+#[derive(Clone)]
 pub(crate) struct LoginCode {
     pub(crate) user_id: String,
     pub(crate) binding: Binding,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct SignIns {
     /// By the `state` of OAuth.
     pub(crate) starts: SingleUse<Start>,
