@@ -518,7 +518,10 @@ async fn a_backup_that_is_put_back_forgets_what_came_later_and_undoes_what_was_e
         assert_eq!(posts.status, 404);
     }
     assert_eq!(socket.ending().await, support::Ending::Cut);
-    assert!(control.secrets().len() > secrets, "what was told stays told");
+    assert!(
+        control.secrets().len() > secrets,
+        "what was told stays told"
+    );
     server.stop().await;
 }
 
