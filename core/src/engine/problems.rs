@@ -3,8 +3,8 @@
 use crate::error::Error;
 use crate::policy;
 use crate::server::{
-    AddressError, Answer, Outcome, ProbeError, ProfileError, Refusal, Reply, TlsProfileError,
-    TlsReason, TransportError, TransportErrorKind,
+    AddressError, Answer, Gateway, Outcome, ProbeError, ProfileError, Refusal, Reply,
+    TlsProfileError, TlsReason, TransportError, TransportErrorKind,
 };
 use crate::vault::VaultError;
 use std::time::Duration;
@@ -96,10 +96,7 @@ pub(crate) fn probe(error: ProbeError) -> Error {
         ProbeError::Moved { to } => Error::Moved {
             to: to.as_str().to_owned(),
         },
-        ProbeError::Portal => Error::Intercepted,
-        ProbeError::PreAuthenticationNeeded => Error::PreAuthenticationNeeded,
-        ProbeError::PreAuthenticationRefused => Error::PreAuthenticationRefused,
-        ProbeError::ClientCertificateNeeded => Error::ClientCertificateNeeded,
+        ProbeError::Gateway(found) => gateway(found),
         ProbeError::OnlyClearText => Error::OnlyClearText,
         ProbeError::ProxyCredentials => Error::ProxyCredentialsNeeded,
         ProbeError::Unavailable {
@@ -108,6 +105,15 @@ pub(crate) fn probe(error: ProbeError) -> Error {
         } => rate_limited(retry_after),
         ProbeError::Unavailable { .. } => Error::ServerProblem,
         ProbeError::NoAnswer(error) => transport(error),
+    }
+}
+
+pub(crate) fn gateway(found: Gateway) -> Error {
+    match found {
+        Gateway::PreAuthenticationNeeded => Error::PreAuthenticationNeeded,
+        Gateway::PreAuthenticationRefused => Error::PreAuthenticationRefused,
+        Gateway::ClientCertificateNeeded => Error::ClientCertificateNeeded,
+        Gateway::Portal => Error::Intercepted,
     }
 }
 
@@ -131,6 +137,9 @@ pub(crate) fn vault(error: VaultError) -> Error {
 
 /// What an answer that was not what was asked for means, where nothing more special is known.
 pub(crate) fn unwanted(reply: &Reply, refusal: Option<Refusal>) -> Error {
+    if let Some(found) = reply.gateway {
+        return gateway(found);
+    }
     match (reply.status, refusal) {
         (403, Some(refusal)) if refusal.id == "api.context.mfa_required.app_error" => {
             Error::MfaEnrolmentRequired

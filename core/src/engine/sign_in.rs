@@ -242,6 +242,7 @@ impl Engine {
                 status,
                 id: Some(id),
             },
+            SignInOutcome::Gateway(found) => problems::gateway(found),
             SignInOutcome::NotMattermost { status: 500.., .. } => Error::ServerProblem,
             SignInOutcome::NotMattermost {
                 status: 300..=399, ..

@@ -6,6 +6,7 @@
 pub mod address;
 pub mod certificates;
 pub mod dialler;
+pub mod gateway;
 pub mod headers;
 pub mod magic_link;
 pub mod probe;
@@ -27,6 +28,7 @@ pub mod wire;
 pub use address::{AddressError, ClearText, InvalidPath, ServerAddress};
 pub use certificates::{ClientCertificate, ClientCertificates, SignatureKind};
 pub use dialler::{DeviceNetwork, Dialler};
+pub use gateway::Gateway;
 pub use magic_link::LoginType;
 pub use probe::{Probe, ProbeError, SignInMethods, probe_server};
 pub use profile::{HttpProxy, NetworkProfile, Pin, Pins, ProfileError, Proxy, ProxyCredentials};

@@ -7,6 +7,7 @@ use tokio::io::AsyncReadExt;
 
 use super::address::{ClearText, ServerAddress};
 use super::dialler::Dialler;
+use super::gateway::{Gateway, is_html};
 use super::profile::NetworkProfile;
 use super::rest::{Outcome, Reply, RequestParts, Rest};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify};
@@ -87,18 +88,9 @@ pub enum ProbeError {
         /// Where to.
         to: ServerAddress,
     },
-    /// A captive portal or a web gateway answered in its place.
+    /// Something else answered in its place.
     #[error("something on the network answers in the server's place")]
-    Portal,
-    /// A proxy in front of it wants a secret that this profile does not have.
-    #[error("a proxy in front of the server wants its own secret")]
-    PreAuthenticationNeeded,
-    /// A proxy in front of it does not take the secret of this profile.
-    #[error("a proxy in front of the server does not take the secret")]
-    PreAuthenticationRefused,
-    /// It wants a client certificate, or another one than the profile's.
-    #[error("the server wants a client certificate")]
-    ClientCertificateNeeded,
+    Gateway(Gateway),
     /// There is a server, and it does without TLS. Nothing secret was sent to it.
     #[error("the server speaks without TLS only")]
     OnlyClearText,
@@ -125,7 +117,7 @@ impl From<TransportError> for ProbeError {
             TransportErrorKind::Dns => Self::UnknownHost,
             TransportErrorKind::Tls(
                 TlsReason::ClientCertificateNeeded | TlsReason::ClientCertificateRefused,
-            ) => Self::ClientCertificateNeeded,
+            ) => Self::Gateway(Gateway::ClientCertificateNeeded),
             TransportErrorKind::Tls(reason) => Self::Tls(reason),
             TransportErrorKind::ProxyCredentials => Self::ProxyCredentials,
             TransportErrorKind::TooLarge | TransportErrorKind::Protocol => Self::NotMattermost,
@@ -161,9 +153,9 @@ pub async fn probe_server(
         Outcome::Done(config) if answer.reply.same_origin => probe(address, &config),
         _ if answer.reply.status == 404 => Err(match old_version(&rest).await {
             Some(version) => ProbeError::TooOld { version },
-            None => refused(address, &answer.reply, dialler.profile()),
+            None => refused(address, &answer.reply),
         }),
-        _ => Err(refused(address, &answer.reply, dialler.profile())),
+        _ => Err(refused(address, &answer.reply)),
     }
 }
 
@@ -265,52 +257,24 @@ pub(crate) fn major_minor(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn refused(address: &ServerAddress, reply: &Reply, profile: &NetworkProfile) -> ProbeError {
+fn refused(address: &ServerAddress, reply: &Reply) -> ProbeError {
+    if let Some(gateway) = reply.gateway {
+        return ProbeError::Gateway(gateway);
+    }
+    let portal = ProbeError::Gateway(Gateway::Portal);
     let unavailable = ProbeError::Unavailable {
         status: reply.status,
         retry_after: reply.retry_after,
     };
     match reply.status {
-        300..=399 => {
-            moved(address, reply).map_or(ProbeError::Portal, |to| ProbeError::Moved { to })
-        }
-        403 if reply
-            .headers
-            .get("x-reject-reason")
-            .is_some_and(|reason| reason == "pre-auth") =>
-        {
-            if profile.pre_auth.is_some() {
-                ProbeError::PreAuthenticationRefused
-            } else {
-                ProbeError::PreAuthenticationNeeded
-            }
-        }
+        300..=399 => moved(address, reply).map_or(portal, |to| ProbeError::Moved { to }),
         // No server asks a stranger who he is before it tells its configuration.
-        401 if !reply.has_www_authenticate => ProbeError::ClientCertificateNeeded,
-        401 => ProbeError::Portal,
-        // What nginx says, by the number that it logs or by the words of its page.
-        495 | 496 => ProbeError::ClientCertificateNeeded,
-        400 if is_html(reply) && says_certificate(&reply.body) => {
-            ProbeError::ClientCertificateNeeded
-        }
-        407 | 511 => ProbeError::Portal,
+        401 if !reply.has_www_authenticate => ProbeError::Gateway(Gateway::ClientCertificateNeeded),
+        401 => portal,
         429 | 500..=599 => unavailable,
-        _ if reply.version_id.is_none() && is_html(reply) && reply.is_success() => {
-            ProbeError::Portal
-        }
+        _ if reply.version_id.is_none() && is_html(&reply.headers) && reply.is_success() => portal,
         _ => ProbeError::NotMattermost,
     }
-}
-
-fn says_certificate(body: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(body);
-    text.contains("No required SSL certificate was sent")
-        || text.contains("The SSL certificate error")
-}
-
-fn is_html(reply: &Reply) -> bool {
-    let content_type = reply.content_type.as_deref().unwrap_or_default();
-    content_type.to_ascii_lowercase().starts_with("text/html")
 }
 
 /// Where a redirect of the request leads, if it is the same request at another address.

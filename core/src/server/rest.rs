@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::address::ServerAddress;
 use super::dialler::Dialler;
+use super::gateway::{Gateway, PreAuth};
 use super::headers;
 use super::transport::{TransportError, TransportErrorKind};
 use super::wire::{ErrorBody, is_error_id};
@@ -258,6 +259,8 @@ pub struct Reply {
     pub body: Bytes,
     /// Whether it brought the session's cookie anew: the server moved the expiry, or attached a device.
     pub renewed: bool,
+    /// Who answered in the server's place, if somebody who says so did.
+    pub gateway: Option<Gateway>,
     token: Option<Token>,
     csrf: Option<SecretText>,
 }
@@ -461,6 +464,7 @@ impl Rest {
             Connection::Pooled => self.pooled(),
             Connection::Fresh => self.way.load().fresh.clone(),
         };
+        let pre_auth = request.pre_auth();
         let mut builder = client
             .request(request.method, request.url)
             .headers(request.headers)
@@ -479,7 +483,7 @@ impl Rest {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(self.facts(&response, body.freeze(), secrets))
+        Ok(self.facts(&response, body.freeze(), secrets, pre_auth))
     }
 
     /// Connections that may be used again.
@@ -513,7 +517,14 @@ impl Rest {
         })
     }
 
-    fn facts(&self, response: &reqwest::Response, body: Bytes, secrets: Secrets) -> Reply {
+    fn facts(
+        &self,
+        response: &reqwest::Response,
+        body: Bytes,
+        secrets: Secrets,
+        pre_auth: PreAuth,
+    ) -> Reply {
+        let status = response.status().as_u16();
         let all = response.headers();
         let (token, csrf) = match secrets {
             Secrets::Dropped => (None, None),
@@ -524,7 +535,7 @@ impl Rest {
         };
         let others = without_secrets(all);
         Reply {
-            status: response.status().as_u16(),
+            status,
             request_id: headers::single(all, &REQUEST_ID),
             version_id: headers::single(all, &VERSION_ID),
             content_type: headers::single(all, &header::CONTENT_TYPE),
@@ -540,6 +551,7 @@ impl Rest {
                 .get_all(header::SET_COOKIE)
                 .iter()
                 .any(|value| value.as_bytes().starts_with(b"MMAUTHTOKEN=")),
+            gateway: Gateway::of(status, all, &body, pre_auth),
             body,
             token,
             csrf,
@@ -560,6 +572,16 @@ pub(super) struct Prepared {
     pub(super) method: Method,
     pub(super) url: url::Url,
     pub(super) headers: HeaderMap,
+}
+
+impl Prepared {
+    fn pre_auth(&self) -> PreAuth {
+        if self.headers.contains_key(PRE_AUTH) {
+            PreAuth::Shown
+        } else {
+            PreAuth::None
+        }
+    }
 }
 
 /// Headers that may leave this folder.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use serde_json::json;
 
+use super::gateway::Gateway;
 use super::rest::{Reply, RequestParts, Rest, Secrets};
 use super::transport::TransportError;
 use super::wire::{User, is_error_id, is_id};
@@ -104,6 +105,8 @@ pub enum SignInOutcome {
         /// Its id.
         id: String,
     },
+    /// Something before the server answered in its place, and says what it wants.
+    Gateway(Gateway),
     /// The answer is not Mattermost's: a portal, a gateway, a redirect.
     NotMattermost {
         /// HTTP status.
@@ -158,6 +161,9 @@ pub(super) fn read(mut reply: Reply, with_code: bool) -> SignInOutcome {
     };
     if !reply.same_origin {
         return not_mattermost;
+    }
+    if let Some(gateway) = reply.gateway {
+        return SignInOutcome::Gateway(gateway);
     }
     // The specification says 201; no server sends it.
     if reply.status == 200 || reply.status == 201 {

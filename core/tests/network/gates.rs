@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 
 use steadfast::secret::SecretText;
 use steadfast::{
-    Destination, Error, NetworkProfile, Pin, Pins, SsoMethod, Standing, UnixMillis, WebCookie,
-    WebView,
+    Destination, Error, NetworkProfile, Pin, Pins, SignInAgain, SsoMethod, Standing, Steadfast,
+    UnixMillis, WebCookie, WebView,
 };
 
 use crate::support::{
-    Gate, Platform, Rules, alice_at, authority, config, holds, open, server, session_of_alice,
-    until, until_live,
+    ALICE, Gate, Platform, Rules, alice_at, authority, config, holds, open, server,
+    session_of_alice, until, until_live,
 };
 
 const SECRET: &str = "CANARYpreauth";
@@ -112,6 +112,126 @@ async fn a_gateway_gets_its_secret_with_everything_and_nobody_else_does() {
     until_live(&core, id).await;
     core.close().await;
     assert_eq!(holds(&file, SECRET), Vec::<String>::new());
+}
+
+/// How each way to sign in ends at a server.
+async fn every_way_in(core: &Steadfast, at: &Destination, token: &str) -> Vec<(String, Error)> {
+    let mut ends = Vec::new();
+    let mut end = |way: &str, refused: Option<Error>| {
+        ends.push((way.to_owned(), refused.expect(way)));
+    };
+    end("probe", core.probe_server(at.clone()).await.err());
+    let typed = alice_at(&at.server).with_profile(at.profile.clone());
+    end("password", core.sign_in(typed).await.err());
+    let adopted = core.adopt_token(at.clone(), token).await;
+    end("token", adopted.err());
+    let mailed = core.request_magic_link(at.clone(), "guest").await;
+    end("request of a link", mailed.err());
+    let link = core.sign_in_with_magic_link(at.clone(), "linktoken").await;
+    end("link", link.err());
+    for parameter in ["login_code", "MMAUTHTOKEN"] {
+        let start = core.begin_sso(at.clone(), SsoMethod::GitLab).await.unwrap();
+        let page = url::Url::parse(&start.url).unwrap();
+        let (_, state) = page
+            .query_pairs()
+            .find(|(name, _)| name == "state")
+            .unwrap();
+        let mut back = url::Url::parse("mmauth://callback").unwrap();
+        back.query_pairs_mut()
+            .append_pair(parameter, token)
+            .append_pair("state", &state)
+            .append_pair("srv", &at.server);
+        end(parameter, core.finish_sso(back.as_str()).await.err());
+    }
+    let cookie = WebCookie {
+        name: "MMAUTHTOKEN".to_owned(),
+        value: SecretText::new(token),
+        domain: None,
+    };
+    let page = format!("{}/team", at.server);
+    let from_page = core.webview_signed_in(at.clone(), &page, vec![cookie]);
+    end("web view", from_page.await.err());
+    ends
+}
+
+/// Hazards A10, A11.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_before_a_server_is_named_whichever_way_one_signs_in() {
+    const NO_CERTIFICATE: &str =
+        "HTTP/1.1 496 SSL Certificate Required\r\nContent-Length: 0\r\n\r\n";
+    const BAD_CERTIFICATE: &str = "HTTP/1.1 495 SSL Certificate Error\r\nContent-Length: 0\r\n\r\n";
+    // What nginx really sends: its own numbers stay in its log.
+    const NGINX: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: 49\r\n\r\n\
+        <center>No required SSL certificate was sent</cen";
+    const PORTAL: &str =
+        "HTTP/1.1 511 Network Authentication Required\r\nContent-Length: 0\r\n\r\n";
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let token = session_of_alice(&server).await.token.expose().to_owned();
+    let with = |pre_auth, answer: Option<&'static str>| Rules {
+        pre_auth,
+        instead: answer
+            .map(|answer| ("/api/v4/", answer))
+            .into_iter()
+            .collect(),
+        ..Rules::default()
+    };
+    let needed = Error::ClientCertificateNeeded;
+    let cases = [
+        (
+            with(Some(SECRET), None),
+            None,
+            Error::PreAuthenticationNeeded,
+        ),
+        (
+            with(Some(SECRET), None),
+            Some("wrong"),
+            Error::PreAuthenticationRefused,
+        ),
+        (with(None, Some(NO_CERTIFICATE)), None, needed.clone()),
+        (with(None, Some(BAD_CERTIFICATE)), None, needed.clone()),
+        (with(None, Some(NGINX)), None, needed),
+        (with(None, Some(PORTAL)), None, Error::Intercepted),
+    ];
+    for (number, (rules, secret, expected)) in cases.into_iter().enumerate() {
+        let folder = folder.path().join(number.to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        let gate = Gate::before(&server, rules).await;
+        let mut config = config(&folder, &gate);
+        config.web_view = WebView::CookiesForAccounts;
+        let core = open(&folder, config);
+        let profile = secret.map_or_else(NetworkProfile::default, with_secret);
+        let at = Destination::new(gate.url()).with_profile(profile);
+        for (way, error) in every_way_in(&core, &at, &token).await {
+            assert_eq!(error, expected, "{way} in case {number}");
+        }
+        core.close().await;
+    }
+}
+
+/// Hazards A11.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_is_named_to_somebody_who_signs_in_again() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let rules = Rules {
+        pre_auth: Some(SECRET),
+        ..Rules::default()
+    };
+    let gate = Gate::before(&server, rules).await;
+    let core = open(folder.path(), config(folder.path(), &gate));
+    let id = core
+        .sign_in(alice_at(&gate.url()).with_profile(with_secret(SECRET)))
+        .await
+        .unwrap();
+    for (profile, expected) in [
+        (with_secret("outdated"), Error::PreAuthenticationRefused),
+        (NetworkProfile::default(), Error::PreAuthenticationNeeded),
+    ] {
+        core.set_network_profile(id, profile).await.unwrap();
+        let again = core.reauthenticate(id, SignInAgain::new(ALICE)).await;
+        assert_eq!(again, Err(expected.clone()));
+        assert_eq!(core.active_sessions(id).await.err(), Some(expected));
+    }
+    core.close().await;
 }
 
 /// Hazards E09.

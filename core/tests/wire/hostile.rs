@@ -7,9 +7,9 @@ use steadfast::secret::SecretText;
 use steadfast::server::resolver::Resolving;
 use steadfast::server::sign_in::Recognisable;
 use steadfast::server::{
-    ClearText, Credentials, DeviceNetwork, Dialler, Health, Outcome, ProbeError, RequestParts,
-    Resolve, ResolveError, Rest, ServerAddress, SignInOutcome, TransportErrorKind, UserQuery,
-    probe_server,
+    ClearText, Credentials, DeviceNetwork, Dialler, Gateway, Health, Outcome, ProbeError,
+    RequestParts, Resolve, ResolveError, Rest, ServerAddress, SignInOutcome, TransportErrorKind,
+    UserQuery, probe_server,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -545,13 +545,16 @@ async fn a_probe_says_what_is_in_the_way() {
         ),
         (
             answer("200 OK", html, "<html>Welcome to the hotel"),
-            ProbeError::Portal,
+            ProbeError::Gateway(Gateway::Portal),
         ),
         (
             answer("302 Found", "Location: http://portal.example/\r\n", ""),
-            ProbeError::Portal,
+            ProbeError::Gateway(Gateway::Portal),
         ),
-        (answer("511 Required", html, "<html>"), ProbeError::Portal),
+        (
+            answer("511 Required", html, "<html>"),
+            ProbeError::Gateway(Gateway::Portal),
+        ),
         (
             answer("301 Moved", moved, ""),
             ProbeError::Moved {
@@ -560,7 +563,7 @@ async fn a_probe_says_what_is_in_the_way() {
         ),
         (
             answer("403 Forbidden", "X-Reject-Reason: pre-auth\r\n", ""),
-            ProbeError::PreAuthenticationNeeded,
+            ProbeError::Gateway(Gateway::PreAuthenticationNeeded),
         ),
         (
             answer("503 Busy", "Retry-After: 5\r\n", ""),
