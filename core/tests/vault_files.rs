@@ -7,6 +7,8 @@
     reason = "test support"
 )]
 
+#[path = "common/files.rs"]
+mod files;
 mod vault_support;
 
 use std::fs;
@@ -14,6 +16,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use files::copy_folder;
 use rusqlite::Connection;
 use steadfast::keystore::KeyStore;
 use steadfast::secret::{Key, Token};

@@ -12,26 +12,27 @@
     reason = "test support"
 )]
 
+#[path = "common/files.rs"]
+mod files;
 #[path = "vault_kills/operation.rs"]
 mod operation;
+#[path = "common/stopped.rs"]
+mod stopped;
 mod vault_support;
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
+use files::copy_of;
 use operation::Operation;
 use steadfast::session::AccountId;
 use steadfast::vault::{Outcome, VaultError};
+use stopped::{Child, SYNCS, Stop, WRITES, not_run, task};
 use tempfile::TempDir;
 use vault_support::*;
 
-const ROLE: &str = "STEADFAST_KILL_ROLE";
-const MIGRATE: &str = "STEADFAST_MIGRATE";
-const FOLDER: &str = "STEADFAST_KILL_FOLDER";
-
-/// Calls that change a file. A question mark lets strace pass over one that the processor's Linux does not have.
-const WRITES: [&str; 9] = [
+/// Calls that change a file.
+const CHANGES: [&str; 9] = [
     "?pwrite64",
     "?write",
     "?fdatasync",
@@ -104,71 +105,20 @@ fn check_leftovers(device: &mut Device, folder: &Path) {
 #[test]
 fn child() {
     // The body of a process that the other tests start under strace; by itself it has nothing to do.
-    let Ok(role) = std::env::var(ROLE) else {
+    let Some((folder, task)) = task() else {
         return;
     };
-    let folder = std::env::var_os(FOLDER).unwrap();
     let operation = Operation::ALL
         .into_iter()
-        .find(|operation| operation.name() == role)
+        .find(|operation| operation.name() == task)
         .unwrap();
-    let outcome =
-        Device::open_only(Path::new(&folder)).and_then(|mut device| operation.run(&mut device));
+    let outcome = Device::open_only(&folder).and_then(|mut device| operation.run(&mut device));
     match outcome {
         Ok(()) => println!("outcome: done"),
         Err(VaultError::DiskFull) => println!("outcome: full"),
         Err(VaultError::Io { .. }) => println!("outcome: failed"),
         Err(other) => println!("outcome: {other}"),
     }
-}
-
-/// Runs the child while strace does `injection` to the calls named. The log says whether it did.
-fn run_child(operation: Operation, folder: &Path, calls: &str, injection: &str) -> (Output, bool) {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let output = Command::new("strace")
-        .args(["-f", "-qq", "-o"])
-        .arg(log.path())
-        .arg("-e")
-        .arg(format!("trace={calls}"))
-        .arg("-e")
-        .arg(format!("inject={calls}:{injection}"))
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(ROLE, operation.name())
-        .env(FOLDER, folder)
-        .output()
-        .unwrap();
-    let injected = std::fs::read_to_string(log.path())
-        .unwrap()
-        .contains("(INJECTED)");
-    (output, injected)
-}
-
-fn said(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let outcome = text
-        .split("outcome: ")
-        .nth(1)
-        .and_then(|rest| rest.lines().next());
-    outcome.unwrap_or_default().to_owned()
-}
-
-fn has_strace() -> bool {
-    let found = Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !found {
-        not_run("strace is not installed, so no process was killed at its writes");
-    }
-    found
-}
-
-/// A copy of the state before, with what was sealed in it.
-fn copy_of(before: &Path) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    copy_folder(before, folder.path());
-    folder
 }
 
 fn remember_sealed(folder: &Path) {
@@ -184,38 +134,34 @@ fn remember_sealed(folder: &Path) {
 }
 
 fn kill_at_every_write(operation: Operation) {
-    if !has_strace() {
-        return;
-    }
     let before = operation.before();
     if operation != Operation::FirstSignIn {
         remember_sealed(before.path());
     }
-    let (mut kills, mut done) = (0, 0);
-    for call in WRITES {
-        for number in 1.. {
-            let folder = copy_of(before.path());
-            let (output, _) = run_child(
-                operation,
-                folder.path(),
-                call,
-                &format!("signal=SIGKILL:when={number}"),
-            );
-            if output.status.signal() != Some(9) {
-                assert!(output.status.success(), "{call} {number}: {output:?}");
-                assert_eq!(said(&output), "done", "{call} {number}");
-                assert!(inspect(operation, folder.path()));
-                break;
-            }
-            kills += 1;
-            if inspect(operation, folder.path()) {
-                done += 1;
+    let task = &operation.name();
+    let child = Child {
+        test: "child",
+        task,
+    };
+    let (mut runs, mut kills, mut done) = (0, 0, 0);
+    for call in CHANGES {
+        for run in child.stopped(before.path(), call, Stop::Kill) {
+            runs += 1;
+            let took_place = inspect(operation, run.folder.path());
+            if run.was_killed {
+                kills += 1;
+                done += usize::from(took_place);
+            } else {
+                assert_eq!(run.said("outcome"), "done", "{call} {}", run.number);
+                assert!(took_place);
             }
         }
     }
     println!("{operation:?}: {kills} kills, {done} of them after the commit");
-    assert!(kills >= 5, "strace killed nothing");
-    assert!(done > 0 && done < kills, "both states are reached");
+    if runs > 0 {
+        assert!(kills >= 5, "strace killed nothing");
+        assert!(done > 0 && done < kills, "both states are reached");
+    }
 }
 
 /// Hazard B11.
@@ -283,9 +229,8 @@ fn a_kill_at_any_write_of_noting_an_attempt_in_vain() {
 fn space_that_runs_out_for_good_leaves_forgetting_whole() {
     fail_every(
         Operation::Forget,
-        "?pwrite64",
-        "ENOSPC",
-        "+",
+        WRITES,
+        Stop::FromThenOn("ENOSPC"),
         &["done", "full"],
     );
 }
@@ -295,9 +240,8 @@ fn space_that_runs_out_for_good_leaves_forgetting_whole() {
 fn a_disk_that_fails_to_sync_leaves_forgetting_whole() {
     fail_every(
         Operation::Forget,
-        "?fsync,?fdatasync",
-        "EIO",
-        "",
+        SYNCS,
+        Stop::Once("EIO"),
         &["done", "failed"],
     );
 }
@@ -306,20 +250,17 @@ fn a_disk_that_fails_to_sync_leaves_forgetting_whole() {
 #[test]
 fn migrating_child() {
     // The body of a process that the next test starts under strace; by itself it has nothing to do.
-    let Some(folder) = std::env::var_os(MIGRATE) else {
+    let Some((folder, _)) = task() else {
         return;
     };
-    match Device::open_only(Path::new(&folder)) {
+    match Device::open_only(&folder) {
         Ok(_) => println!("outcome: done"),
         Err(error) => println!("outcome: {error:?}"),
     }
 }
 
 /// Every call that changes a file, at which a migration is stopped in this way, for each kept version of the file.
-fn stop_the_migration(calls: &[&str], injection: impl Fn(usize) -> String) {
-    if !has_strace() {
-        return;
-    }
+fn stop_the_migration(calls: &[&str], stop: Stop) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut versions: Vec<_> = std::fs::read_dir(fixtures)
         .unwrap()
@@ -330,69 +271,44 @@ fn stop_the_migration(calls: &[&str], injection: impl Fn(usize) -> String) {
     // The newest is of the present version: nothing is to be done with it.
     versions.pop();
     assert!(versions.len() >= 2);
+    let child = Child {
+        test: "migrating_child",
+        task: "",
+    };
     for version in versions {
         let whole = copy_of(&version);
         let mut device = Device::open(whole.path());
         let accounts = device.vault.accounts().unwrap();
         let owed = device.vault.outbox().unwrap();
-        let mut stops = 0;
+        let (mut runs, mut stops) = (0, 0);
         for call in calls {
-            for number in 1.. {
-                let folder = copy_of(&version);
-                let log = tempfile::NamedTempFile::new().unwrap();
-                let output = Command::new("strace")
-                    .args(["-f", "-qq", "-o"])
-                    .arg(log.path())
-                    .arg("-e")
-                    .arg(format!("trace={call}"))
-                    .arg("-e")
-                    .arg(format!("inject={call}:{}", injection(number)))
-                    .arg(std::env::current_exe().unwrap())
-                    .args(["--exact", "migrating_child", "--nocapture"])
-                    .env(MIGRATE, folder.path())
-                    .output()
-                    .unwrap();
-                let injected = std::fs::read_to_string(log.path())
-                    .unwrap()
-                    .contains("(INJECTED)");
-                let killed = output.status.signal() == Some(9);
-                assert!(
-                    killed || output.status.success(),
-                    "{call} {number}: {output:?}"
-                );
-                let mut device = Device::open(folder.path());
+            for run in child.stopped(&version, call, stop) {
+                let mut device = Device::open(run.folder.path());
                 assert_eq!((&device.quarantined, device.lost.len()), (&None, 0));
                 assert_eq!(device.vault.accounts().unwrap(), accounts);
                 assert_eq!(device.vault.outbox().unwrap(), owed);
-                if !killed && !injected {
-                    break;
-                }
-                stops += 1;
+                runs += 1;
+                stops += usize::from(!run.came_through());
             }
         }
         println!("{}: {stops} stops", version.display());
-        assert!(stops >= 3, "strace stopped nothing");
+        assert!(runs == 0 || stops >= 3, "strace stopped nothing");
     }
 }
 
 /// Hazards B19.
 #[test]
 fn a_kill_at_any_write_of_a_migration_loses_nothing() {
-    stop_the_migration(&WRITES, |number| format!("signal=SIGKILL:when={number}"));
+    stop_the_migration(&CHANGES, Stop::Kill);
 }
 
 /// Hazards B19, B21, B22.
 #[test]
 fn a_disk_that_fails_or_is_full_during_a_migration_loses_nothing() {
-    stop_the_migration(&["?pwrite64"], |number| {
-        format!("error=ENOSPC:when={number}+")
-    });
-    stop_the_migration(&["?fsync,?fdatasync"], |number| {
-        format!("error=EIO:when={number}")
-    });
+    stop_the_migration(&[WRITES], Stop::FromThenOn("ENOSPC"));
+    stop_the_migration(&[SYNCS], Stop::Once("EIO"));
 }
 
-/// Fails the N-th call, or all from the N-th on, for every N: the state must be legal, and what was said must be true.
 /// What the administrator ordered and what is owed to servers and to the app.
 const ORDERED_AND_OWED: [Operation; 5] = [
     Operation::Wipe,
@@ -406,7 +322,12 @@ const ORDERED_AND_OWED: [Operation; 5] = [
 #[test]
 fn space_that_runs_out_for_good_leaves_wipe_erasing_and_outbox_whole() {
     for operation in ORDERED_AND_OWED {
-        fail_every(operation, "?pwrite64", "ENOSPC", "+", &["done", "full"]);
+        fail_every(
+            operation,
+            WRITES,
+            Stop::FromThenOn("ENOSPC"),
+            &["done", "full"],
+        );
     }
 }
 
@@ -414,42 +335,40 @@ fn space_that_runs_out_for_good_leaves_wipe_erasing_and_outbox_whole() {
 #[test]
 fn a_disk_that_fails_to_sync_leaves_wipe_erasing_and_outbox_whole() {
     for operation in ORDERED_AND_OWED {
-        let sync = "?fsync,?fdatasync";
-        fail_every(operation, sync, "EIO", "", &["done", "failed"]);
+        fail_every(operation, SYNCS, Stop::Once("EIO"), &["done", "failed"]);
     }
 }
 
-fn fail_every(operation: Operation, call: &str, error: &str, from: &str, allowed: &[&str]) {
-    if !has_strace() {
-        return;
-    }
+/// Fails the N-th call, or all from the N-th on, for every N: the state must be legal, and what was said must be true.
+fn fail_every(operation: Operation, calls: &str, stop: Stop, allowed: &[&str]) {
     let before = operation.before();
     remember_sealed(before.path());
     let mut all = Vec::new();
-    for number in 1.. {
-        let folder = copy_of(before.path());
-        let injection = format!("error={error}:when={number}{from}");
-        let (output, injected) = run_child(operation, folder.path(), call, &injection);
-        let said = said(&output);
+    let task = &operation.name();
+    let child = Child {
+        test: "child",
+        task,
+    };
+    for run in child.stopped(before.path(), calls, stop) {
+        let said = run.said("outcome");
         assert!(
             allowed.contains(&said.as_str()),
-            "{call} {error} {number}: {said:?} {output:?}"
+            "{calls} {stop:?}: {run:?}"
         );
-        let took_place = inspect(operation, folder.path());
+        let took_place = inspect(operation, run.folder.path());
         if said == "done" {
-            assert!(took_place, "{call} {error} {number} said done");
+            assert!(took_place, "{calls} {stop:?} {} said done", run.number);
         }
         if said == "full" {
-            assert!(!took_place, "{call} {error} {number} said full");
+            assert!(!took_place, "{calls} {stop:?} {} said full", run.number);
         }
         all.push(said);
-        if !injected {
-            break;
-        }
     }
-    println!("{operation:?} {call} {error}: {all:?}");
-    assert!(all.len() > 2, "strace failed nothing");
-    assert_eq!(all.last().map(String::as_str), Some("done"));
+    println!("{operation:?} {calls} {stop:?}: {all:?}");
+    if let Some(last) = all.last() {
+        assert!(all.len() > 2, "strace failed nothing");
+        assert_eq!(last, "done");
+    }
 }
 
 /// Hazard B22.
@@ -457,9 +376,8 @@ fn fail_every(operation: Operation, call: &str, error: &str, from: &str, allowed
 fn a_disk_that_fails_to_sync_leaves_a_verdict_whole() {
     fail_every(
         Operation::Verdict,
-        "?fsync,?fdatasync",
-        "EIO",
-        "",
+        SYNCS,
+        Stop::Once("EIO"),
         &["done", "failed"],
     );
 }
@@ -469,9 +387,8 @@ fn a_disk_that_fails_to_sync_leaves_a_verdict_whole() {
 fn a_disk_that_fails_to_sync_leaves_a_sign_out_whole() {
     fail_every(
         Operation::SignOut,
-        "?fsync,?fdatasync",
-        "EIO",
-        "",
+        SYNCS,
+        Stop::Once("EIO"),
         &["done", "failed"],
     );
 }
@@ -481,9 +398,8 @@ fn a_disk_that_fails_to_sync_leaves_a_sign_out_whole() {
 fn a_disk_that_fails_to_write_leaves_a_sign_out_whole() {
     fail_every(
         Operation::SignOut,
-        "?pwrite64",
-        "EIO",
-        "",
+        WRITES,
+        Stop::Once("EIO"),
         &["done", "failed"],
     );
 }
@@ -491,7 +407,7 @@ fn a_disk_that_fails_to_write_leaves_a_sign_out_whole() {
 /// Hazard B21.
 #[test]
 fn one_refusal_for_want_of_space_does_not_stop_a_sign_out() {
-    fail_every(Operation::SignOut, "?pwrite64", "ENOSPC", "", &["done"]);
+    fail_every(Operation::SignOut, WRITES, Stop::Once("ENOSPC"), &["done"]);
 }
 
 /// Hazard B21.
@@ -499,9 +415,8 @@ fn one_refusal_for_want_of_space_does_not_stop_a_sign_out() {
 fn space_that_runs_out_for_good_leaves_a_sign_out_whole() {
     fail_every(
         Operation::SignOut,
-        "?pwrite64",
-        "ENOSPC",
-        "+",
+        WRITES,
+        Stop::FromThenOn("ENOSPC"),
         &["done", "full"],
     );
 }

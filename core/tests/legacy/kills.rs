@@ -1,27 +1,36 @@
-//! SIGKILL and full disks at the writes of an import: nothing is lost, nothing is adopted twice, and nothing may be erased
-//! that the vault does not hold.
+//! SIGKILL, full disks and failing disks at the writes of an import: nothing is lost, nothing is adopted twice, and nothing
+//! may be erased that the vault does not hold.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::sync::Arc;
 
+use steadfast::keystore::{KeyAnswer, KeyStore};
+use steadfast::vault::{Binding, Column, KeyName, LegacyState, Vault, unseal, unseal_legacy};
 use steadfast::{
-    HostState, LegacyEntry, LegacyOutcome, LegacySource, PreviousInstallation, Steadfast,
+    FileKeyStore, HostState, LegacyEntry, LegacyOutcome, LegacySource, PreviousInstallation,
+    Steadfast,
 };
 
+use crate::stopped::{Child, Run, SYNCS, Stop, WRITES, task};
 use crate::support::*;
 
-const CHILD: &str = "STEADFAST_LEGACY_CHILD";
 const USER: &str = "useruseruseruseruseruserus";
 const KNOWN: &str = "http://127.0.0.1:9/known";
 const UNKNOWN: &str = "http://127.0.0.1:9/unknown";
+const TOKENS: [&str; 2] = ["tokenatokenatokenatokenaaa", "tokenbtokenbtokenbtokenbbb"];
 
+const IMPORT: Child<'static> = Child {
+    test: "kills::child_that_imports",
+    task: "",
+};
+
+/// One of which the older app wrote down whose it is, and one of which nobody did.
 fn entries() -> Vec<LegacyEntry> {
     let name = format!("apple_rn:old, {USER}");
-    let (first, second) = ("tokenatokenatokenatokenaaa", "tokenbtokenbtokenbtokenbbb");
+    let [known, unknown] = TOKENS;
     vec![
-        entry(LegacySource::ReactNative1Internet, KNOWN, &name, first),
-        entry(LegacySource::ReactNative2, UNKNOWN, second, second),
+        entry(LegacySource::ReactNative1Internet, KNOWN, &name, known),
+        entry(LegacySource::ReactNative2, UNKNOWN, unknown, unknown),
     ]
 }
 
@@ -31,169 +40,203 @@ fn open_running(folder: &Path) -> Steadfast {
     open_with(config, folder)
 }
 
-/// Imports, says how it went, and what may be erased then.
+/// A folder with a vault and a key store in it: the thread that makes a new file would be the first to reach any number.
+async fn before() -> tempfile::TempDir {
+    let before = tempfile::tempdir().unwrap();
+    open_running(before.path()).close().await;
+    before
+}
+
+/// Imports, and says how it went; asks what may be erased, and says that; and says that it was erased.
 #[tokio::test]
 async fn child_that_imports() {
     // The body of a process that the other tests start under strace; by itself it has nothing to do.
-    let Ok(folder) = std::env::var(CHILD) else {
+    let Some((folder, _)) = task() else {
         return;
     };
-    let folder = Path::new(&folder);
-    let keys = steadfast::FileKeyStore::open(folder.join("keys")).unwrap();
-    let mut config = config(folder);
+    let keys = FileKeyStore::open(folder.join("keys")).unwrap();
+    let mut config = config(&folder);
     config.host_state = HostState::Running;
-    let core = match Steadfast::open(config, std::sync::Arc::new(keys)) {
+    let core = match Steadfast::open(config, Arc::new(keys)) {
         Ok(core) => core,
         Err(error) => {
-            println!("outcome: {}\nerasable: 0", error.code());
+            println!("outcome: {}", error.code());
             std::process::exit(0);
         }
     };
     let imported = core
         .import_legacy(entries(), PreviousInstallation::Updated)
         .await;
-    match imported {
-        Ok(_) => println!("outcome: done"),
-        Err(error) => println!("outcome: {}", error.code()),
+    let outcome = imported.map_or_else(|error| error.code(), |_| "done");
+    println!("outcome: {outcome}");
+    let erasable = match core.legacy_erasable().await {
+        Ok(erasable) => erasable,
+        Err(error) => {
+            println!("refused: {}", error.code());
+            std::process::exit(0);
+        }
+    };
+    for erasable in &erasable {
+        println!("{}: erasable", erasable.server_url);
     }
-    let erasable = core.legacy_erasable().await.map_or(0, |list| list.len());
-    println!("erasable: {erasable}");
+    let ids = erasable.into_iter().map(|erasable| erasable.id).collect();
+    let erased = core.legacy_erased(ids).await;
+    println!(
+        "erased: {}",
+        erased.map_or_else(|error| error.code(), |()| "done")
+    );
     std::process::exit(0);
 }
 
-fn run_child(folder: &Path, calls: &str, injection: &str) -> (Output, bool) {
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let output = Command::new("strace")
-        .args(["-f", "-qq", "-o"])
-        .arg(log.path())
-        .args(["-e", &format!("trace={calls}")])
-        .args(["-e", &format!("inject={calls}:{injection}")])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "kills::child_that_imports", "--nocapture"])
-        .env(CHILD, folder)
-        .output()
-        .unwrap();
-    let injected = std::fs::read_to_string(log.path())
-        .unwrap()
-        .contains("(INJECTED)");
-    (output, injected)
+/// The entries that the child was told to erase: the older app has them no longer.
+fn told_to_erase(run: &Run) -> Vec<LegacyEntry> {
+    let told = |entry: &LegacyEntry| run.said(&entry.server) == "erasable";
+    entries().into_iter().filter(told).collect()
 }
 
-fn said(output: &Output, what: &str) -> String {
-    let text = String::from_utf8_lossy(&output.stdout);
-    let after = text.split(what).nth(1);
-    let line = after.and_then(|rest| rest.lines().next());
-    line.unwrap_or_default().trim().to_owned()
-}
-
-fn has_strace() -> bool {
-    let found = Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !found {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "NOT RUN: strace is not installed"
-        );
-        let line = "NOT RUN: strace is not installed, so no process was killed at its writes\n";
-        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+/// What a vault holds of the entries, opened with the keys of the key store: the number of accounts, and the token of each
+/// entry, if it is there.
+fn held(folder: &Path) -> (usize, Vec<String>) {
+    let mut vault = Vault::open(&folder.join("vault")).unwrap().vault;
+    let keys = FileKeyStore::open(folder.join("keys")).unwrap();
+    let key = |name: &KeyName| match keys.load(name.as_str()) {
+        KeyAnswer::Value(key) => key,
+        answer => panic!("{name:?}: {answer:?}"),
+    };
+    let accounts = vault.accounts().unwrap();
+    let mut tokens = Vec::new();
+    for account in &accounts {
+        let binding = Binding {
+            account: account.id,
+            epoch: account.epoch,
+            column: Column::AccountToken,
+        };
+        let sealed = account.sealed_token.as_ref().unwrap();
+        let token = unseal(&key(account.key_name.as_ref().unwrap()), binding, sealed).unwrap();
+        tokens.push(token.expose().to_owned());
     }
-    found
+    for row in vault.legacy().unwrap() {
+        if let Some(sealed) = &row.row.sealed_token {
+            let token = unseal_legacy(&key(&KeyName::outbox()), &row.row.entry, sealed).unwrap();
+            tokens.push(token.expose().to_owned());
+        }
+    }
+    assert_eq!(vault.outbox().unwrap(), [], "nothing is owed to a server");
+    (accounts.len(), tokens)
 }
 
-/// What a kill left is whole, and importing again makes it complete. Whether the account was there before that.
-async fn inspect(folder: &Path) -> bool {
+/// What was left is whole, and holds every token that the older app was made to erase; importing what the older app still
+/// has makes it complete. Whether the account was there before that.
+async fn inspect(run: &Run) -> bool {
+    let folder = run.folder.path();
+    let (accounts, tokens) = held(folder);
+    assert!(accounts <= 1, "{run:?}");
+    let erased = told_to_erase(run);
+    for entry in &erased {
+        let token = entry.value.expose();
+        assert!(tokens.iter().any(|held| held == token), "{run:?}");
+    }
+    let left: Vec<_> = entries()
+        .into_iter()
+        .filter(|entry| !erased.contains(entry))
+        .collect();
     let core = open_running(folder);
-    let erasable = core.legacy_erasable().await.unwrap().len();
-    let accounts = core.accounts().len();
-    assert!(accounts <= 1);
-    assert!(erasable <= 2);
+    import(&core, &left).await;
     let outcomes = import(&core, &entries()).await;
-    assert_eq!(core.accounts().len(), 1);
     let account = adopted(&outcomes[..1]);
-    assert_eq!(core.accounts()[0].id, account);
     assert_eq!(outcomes[1], LegacyOutcome::Pending);
-    assert_eq!(core.legacy_erasable().await.unwrap().len(), 2);
-    assert_eq!(import(&core, &entries()).await, outcomes);
+    let accounts_now: Vec<_> = core.accounts().iter().map(|one| one.id).collect();
+    assert_eq!(accounts_now, [account]);
+    let _ = core.legacy_erasable().await.unwrap();
     core.close().await;
+    drop(core);
+    let (_, tokens) = held(folder);
+    assert_eq!(tokens, TOKENS);
+    let rows = Vault::open(&folder.join("vault")).unwrap().vault.legacy();
+    let states: Vec<_> = rows.unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states.len(), 2);
+    assert!(!states.contains(&LegacyState::Copied), "{states:?}");
     accounts == 1
 }
 
+/// Q18. Hazards B11, B15.
 #[tokio::test]
 async fn a_kill_at_any_write_of_an_import_loses_nothing() {
-    if !has_strace() {
-        return;
-    }
-    // The vault is there before: strace counts the calls of each thread for itself, and the thread that makes a new file
-    // would be the first to reach any number.
-    let before = tempfile::tempdir().unwrap();
-    open_running(before.path()).close().await;
-    let (mut kills, mut adopted) = (0, 0);
-    for calls in ["?fsync,?fdatasync", "?pwrite64", "?rename,?renameat"] {
-        for number in 1.. {
-            let folder = tempfile::tempdir().unwrap();
-            copy_folder(before.path(), folder.path());
-            let injection = format!("signal=SIGKILL:when={number}");
-            let (output, _) = run_child(folder.path(), calls, &injection);
-            let was_adopted = inspect(folder.path()).await;
-            if output.status.signal() != Some(9) {
-                assert_eq!(said(&output, "outcome: "), "done");
-                assert_eq!(said(&output, "erasable: "), "2");
-                break;
+    let before = before().await;
+    let (mut runs, mut kills, mut adopted) = (0, 0, 0);
+    for calls in [SYNCS, WRITES, "?rename,?renameat"] {
+        for run in IMPORT.stopped(before.path(), calls, Stop::Kill) {
+            runs += 1;
+            let was_adopted = inspect(&run).await;
+            if run.was_killed {
+                kills += 1;
+                adopted += usize::from(was_adopted);
+            } else {
+                assert_all_went_well(&run);
             }
-            kills += 1;
-            adopted += usize::from(was_adopted);
         }
     }
     println!("{kills} kills, {adopted} of them after the commit");
-    assert!(kills >= 20, "strace killed too little: {kills}");
-    assert!(0 < adopted && adopted < kills, "both states are reached");
+    if runs > 0 {
+        assert!(kills >= 20, "strace killed too little: {kills}");
+        assert!(0 < adopted && adopted < kills, "both states are reached");
+    }
 }
 
-#[tokio::test]
-async fn a_disk_that_fills_up_during_an_import_is_told_and_nothing_is_erasable_that_is_not_there() {
-    if !has_strace() {
-        return;
-    }
-    // The vault and its keys are there before.
-    let before = tempfile::tempdir().unwrap();
-    open_running(before.path()).close().await;
-    let mut outcomes = Vec::new();
-    for number in (1..).step_by(2) {
-        let folder = tempfile::tempdir().unwrap();
-        copy_folder(before.path(), folder.path());
-        let injection = format!("error=ENOSPC:when={number}+");
-        let (output, injected) = run_child(folder.path(), "?pwrite64", &injection);
-        let outcome = said(&output, "outcome: ");
-        assert!(
-            ["done", "disk_full"].contains(&outcome.as_str()),
-            "{number}: {output:?}"
-        );
-        let erasable: usize = said(&output, "erasable: ").parse().unwrap();
-        let core = open_running(folder.path());
-        let there = core.legacy_erasable().await.unwrap().len();
-        assert!(there >= erasable, "{number}");
-        core.close().await;
-        inspect(folder.path()).await;
+/// Fails the calls of an import one by one: what goes wrong is told by its code, and the next import finishes.
+async fn fail_every(calls: &str, stop: Stop, codes: &[&str]) {
+    let before = before().await;
+    let (mut outcomes, mut erased) = (Vec::new(), Vec::new());
+    for run in IMPORT.stopped(before.path(), calls, stop) {
+        let outcome = run.said("outcome");
+        let is_told = |code: &String| code == "done" || codes.contains(&code.as_str());
+        assert!(is_told(&outcome), "{calls} {stop:?}: {run:?}");
+        for later in [run.said("refused"), run.said("erased")] {
+            assert!(
+                later.is_empty() || is_told(&later),
+                "{calls} {stop:?}: {run:?}"
+            );
+        }
+        inspect(&run).await;
+        if run.came_through() {
+            assert_all_went_well(&run);
+        }
+        erased.push(told_to_erase(&run).len());
         outcomes.push(outcome);
-        if !injected {
-            break;
-        }
     }
-    assert!(outcomes.contains(&"disk_full".to_owned()), "{outcomes:?}");
-    assert_eq!(outcomes.last().map(String::as_str), Some("done"));
+    println!("{calls} {stop:?}: {outcomes:?}, told to erase {erased:?}");
+    if !outcomes.is_empty() {
+        for code in codes {
+            assert!(
+                outcomes.iter().any(|one| one == code),
+                "{code}: {outcomes:?}"
+            );
+        }
+        assert!(erased.contains(&0), "{erased:?}");
+    }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
+fn assert_all_went_well(run: &Run) {
+    assert_eq!(run.said("outcome"), "done", "{run:?}");
+    assert_eq!(run.said("erased"), "done", "{run:?}");
+    assert_eq!(told_to_erase(run), entries(), "{run:?}");
+}
+
+/// Q18. Hazard B21.
+#[tokio::test]
+async fn space_that_runs_out_for_good_during_an_import_is_told_and_loses_nothing() {
+    fail_every(WRITES, Stop::FromThenOn("ENOSPC"), &["disk_full"]).await;
+}
+
+/// Q18. Hazard B22.
+#[tokio::test]
+async fn a_disk_that_fails_to_sync_during_an_import_is_told_and_nothing_is_lost() {
+    let codes = ["store_unavailable", "key_store_unavailable"];
+    fail_every(SYNCS, Stop::Once("EIO"), &codes).await;
+}
+
+/// Q18. Hazard B22.
+#[tokio::test]
+async fn a_disk_that_fails_to_write_during_an_import_is_told_and_nothing_is_lost() {
+    fail_every(WRITES, Stop::Once("EIO"), &["store_unavailable"]).await;
 }

@@ -8,6 +8,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/files.rs"]
+mod files;
+#[path = "../common/stopped.rs"]
+mod stopped;
 
 mod contact;
 mod erasing;

@@ -336,27 +336,3 @@ pub fn occurrences(folder: &Path, needle: &[u8]) -> usize {
         })
         .sum()
 }
-
-/// Says loudly that a part did not run; under `CI=true` that is a failure.
-pub fn not_run(reason: &str) {
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "NOT RUN: {reason}"
-    );
-    // Past the test runner's capture, so that it is seen when the test passes.
-    let line = format!("NOT RUN: {reason}\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
-}
-
-pub fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
