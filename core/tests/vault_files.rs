@@ -265,6 +265,37 @@ fn a_damaged_file_is_set_aside_and_its_accounts_are_named() {
     );
 }
 
+/// Damage in any table is found when the file is opened, while there is a way to deal with it, and not at the first push.
+///
+/// Hazard B16.
+#[test]
+fn damage_in_any_table_shows_at_the_open() {
+    let tables = {
+        let folder = signed_in_folder();
+        let connection = Connection::open(database(folder.path())).unwrap();
+        let mut roots = connection
+            .prepare("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+            .unwrap();
+        let roots = roots.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        roots
+            .unwrap()
+            .collect::<Result<Vec<(String, u32)>, _>>()
+            .unwrap()
+    };
+    assert!(tables.iter().any(|(name, _)| name == "seen_pushes"));
+    for (table, page) in tables {
+        let folder = signed_in_folder();
+        let mut bytes = fs::read(database(folder.path())).unwrap();
+        // Bytes 16 and 17 of a file are its page's size (<https://sqlite.org/fileformat2.html#page_size>).
+        let size = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+        let start = (usize::try_from(page).unwrap() - 1) * size;
+        bytes[start..][..size].fill(0x5a);
+        fs::write(database(folder.path()), bytes).unwrap();
+        let device = Device::open(folder.path());
+        assert!(device.quarantined.is_some(), "damage in {table}");
+    }
+}
+
 /// What the app encrypted lies in files of its own, and outlives a damaged vault.
 #[test]
 fn the_data_key_of_a_lost_account_is_kept() {

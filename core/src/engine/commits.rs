@@ -64,7 +64,12 @@ fn stored(standing: StoredStanding) -> vault::StoredStanding {
 
 /// Reads what the app is told and what it owes.
 pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
-    let notices = vault.notices()?.into_iter().filter_map(|notice| {
+    vault.lists().map(shown)
+}
+
+/// What the vault holds, as the app knows it.
+pub(crate) fn shown(lists: vault::Lists) -> Lists {
+    let notices = lists.notices.into_iter().filter_map(|notice| {
         // A kind that only a newer version knows is kept for it.
         let (kind, _) = NOTICE_KINDS.iter().find(|(_, code)| *code == notice.kind)?;
         Some(Notice {
@@ -75,8 +80,8 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
         })
     });
     let notices = notices.collect();
-    let obligations = vault
-        .obligations()?
+    let obligations = lists
+        .obligations
         .into_iter()
         .map(|obligation| Obligation {
             id: ObligationId(obligation.id.0),
@@ -88,13 +93,13 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
             created_at: obligation.created_at,
         });
     let obligations = obligations.collect();
-    let withdrawn = vault.withdrawn_notices()?;
-    Ok(Lists {
+    let withdrawn = lists.withdrawn_notices.into_iter();
+    Lists {
         notices,
-        withdrawn_notices: withdrawn.into_iter().map(|id| NoticeId(id.0)).collect(),
+        withdrawn_notices: withdrawn.map(|id| NoticeId(id.0)).collect(),
         obligations,
-        cookies_due: vault.web_cookies_due()?,
-    })
+        cookies_due: lists.cookies_due,
+    }
 }
 
 /// Makes accounts again of what is known of a vault that had to be set aside: ended, and told.

@@ -164,6 +164,8 @@ impl Engine {
         let Opened {
             mut vault,
             interrupted,
+            accounts: mut records,
+            mut lists,
             lost,
             ..
         } = Vault::open(&config.folder).map_err(problems::vault)?;
@@ -181,9 +183,13 @@ impl Engine {
             settings,
             host: config.host_state,
         };
-        commits::restore_lost(&mut vault, &lost, &parts, times.now()).map_err(problems::vault)?;
-        let records = vault.accounts().map_err(problems::vault)?;
-        let lists = commits::read_lists(&mut vault).map_err(problems::vault)?;
+        if !lost.is_empty() {
+            commits::restore_lost(&mut vault, &lost, &parts, times.now())
+                .map_err(problems::vault)?;
+            records = vault.accounts().map_err(problems::vault)?;
+            lists = vault.lists().map_err(problems::vault)?;
+        }
+        let lists = commits::shown(lists);
         let hints = match config.host_state {
             HostState::Suspended => Vec::new(),
             HostState::Focused | HostState::Running | HostState::Checking => vault.take_hints(),

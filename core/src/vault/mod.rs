@@ -48,7 +48,7 @@ pub use outbox::STRAY;
 pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
 pub use reader::read_accounts;
 pub use records::{
-    AccountRecord, KeyName, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,
+    AccountRecord, KeyName, Lists, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,
     OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
     StoredStanding, TokenFate, UserFacts,
 };
@@ -93,6 +93,10 @@ pub struct Opened {
     pub vault: Vault,
     /// What a kill had interrupted.
     pub interrupted: Interrupted,
+    /// All accounts in the order of their positions, as this open found them.
+    pub accounts: Vec<AccountRecord>,
+    /// What the app is told and what it owes, as this open found it.
+    pub lists: Lists,
     /// Where a damaged file was put by this open.
     pub quarantined: Option<PathBuf>,
     /// Accounts of a lost file for which [`Vault::restore_lost`] was not called yet.
@@ -178,7 +182,11 @@ impl Vault {
             Some(_) => None,
             None => Some(writer_lock::WriterLock::take(&self.folder)?),
         };
-        let (connection, interrupted) = open::reopen(&self.folder)?;
+        let open::Connected {
+            connection,
+            interrupted,
+            ..
+        } = open::reopen(&self.folder)?;
         self.link = Link::Open(connection);
         if let Some(lock) = taken {
             self.lock = Some(lock);
@@ -208,6 +216,14 @@ impl Vault {
         if let Link::Open(_) = self.link {
             self.link = Link::Broken;
         }
+    }
+
+    /// What the app is told and what it owes.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn lists(&mut self) -> Result<Lists, VaultError> {
+        self.on_connection(|connection| open::lists(connection))
     }
 
     /// Reads a setting.
@@ -273,8 +289,7 @@ impl Vault {
         work: impl FnOnce(&mut Connection) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
         if let Link::Broken = self.link {
-            let (connection, _) = open::reopen(&self.folder)?;
-            self.link = Link::Open(connection);
+            self.link = Link::Open(open::reopen(&self.folder)?.connection);
         }
         let Link::Open(connection) = &mut self.link else {
             return Err(VaultError::Closed);

@@ -35,20 +35,6 @@ impl Vault {
         })
     }
 
-    /// Notices that no longer hold and that the app has not taken back yet, oldest first.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub fn withdrawn_notices(&mut self) -> Result<Vec<NoticeId>, VaultError> {
-        self.on_connection(|connection| {
-            let notices = connection
-                .prepare_cached("SELECT notice FROM withdrawn_notices ORDER BY notice")?
-                .query_map([], |row| Ok(NoticeId(row.get(0)?)))?
-                .collect::<Result<_, _>>()?;
-            Ok(notices)
-        })
-    }
-
     /// The app has taken a notice, or taken one back. False if it was neither pending nor withdrawn.
     ///
     /// # Errors
@@ -83,6 +69,15 @@ pub(super) fn pending(connection: &Connection) -> Result<Vec<Notice>, VaultError
                 created_at: UnixMillis(row.get(5)?),
             })
         })?
+        .collect::<Result<_, _>>()?;
+    Ok(notices)
+}
+
+/// Notices that no longer hold and that the app has not taken back yet, oldest first.
+pub(super) fn withdrawn(connection: &Connection) -> Result<Vec<NoticeId>, VaultError> {
+    let notices = connection
+        .prepare_cached("SELECT notice FROM withdrawn_notices ORDER BY notice")?
+        .query_map([], |row| Ok(NoticeId(row.get(0)?)))?
         .collect::<Result<_, _>>()?;
     Ok(notices)
 }

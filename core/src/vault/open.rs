@@ -6,34 +6,54 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi};
 
-use super::records::{KeyName, LostAccount};
+use super::records::{AccountRecord, KeyName, Lists, LostAccount};
 use super::server_list::{self, ServerList};
 use super::writer_lock::WriterLock;
 use super::{
     DATABASE_FILE, Interrupted, Link, Opened, Scrub, Vault, VaultError, accounts, atomic_file,
     checkpoint, keys, legacy, notices, obligations, outbox, pending_sign_ins, reserve, schema,
+    web_cookies,
 };
 use crate::policy;
 
 /// SQLite before this may lose a committed transaction when two connections write and checkpoint at once.
 const OLDEST_LIBRARY: i32 = 3_051_003;
 
+/// An open file, and all that was found in it.
+pub(super) struct Connected {
+    pub(super) connection: Connection,
+    pub(super) interrupted: Interrupted,
+    content: Content,
+}
+
+/// What an open reads and hands on, so that the app's start reads it once.
+struct Content {
+    accounts: Vec<AccountRecord>,
+    lists: Lists,
+    lost: Vec<LostAccount>,
+}
+
 pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
     atomic_file::make_folder(folder)?;
     let lock = WriterLock::take(folder)?;
     let known = server_list::read(folder);
-    let (quarantined, connection, interrupted) = match attempt(folder, &known) {
+    let (quarantined, connected) = match attempt(folder, &known) {
         Err(VaultError::Corrupt { .. }) => {
             let moved = set_aside(folder)?;
-            let (connection, interrupted) = attempt(folder, &known)?;
-            (Some(moved), connection, interrupted)
+            (Some(moved), attempt(folder, &known)?)
         }
-        outcome => {
-            let (connection, interrupted) = outcome?;
-            (None, connection, interrupted)
-        }
+        outcome => (None, outcome?),
     };
-    let lost = lost_accounts(&connection)?;
+    let Connected {
+        connection,
+        interrupted,
+        content:
+            Content {
+                accounts,
+                lists,
+                lost,
+            },
+    } = connected;
     Ok(Opened {
         vault: Vault {
             folder: folder.to_owned(),
@@ -41,24 +61,26 @@ pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
             lock: Some(lock),
         },
         interrupted,
+        accounts,
+        lists,
         quarantined,
         lost,
     })
 }
 
 /// Opens the file of a vault that this process has had open before. Damage is reported, not dealt with.
-pub(super) fn reopen(folder: &Path) -> Result<(Connection, Interrupted), VaultError> {
+pub(super) fn reopen(folder: &Path) -> Result<Connected, VaultError> {
     attempt(folder, &server_list::read(folder))
 }
 
-fn attempt(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted), VaultError> {
+fn attempt(folder: &Path, known: &ServerList) -> Result<Connected, VaultError> {
     match connect(folder, known) {
         Err(VaultError::DiskFull) if reserve::release(folder) => connect(folder, known),
         outcome => outcome,
     }
 }
 
-fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted), VaultError> {
+fn connect(folder: &Path, known: &ServerList) -> Result<Connected, VaultError> {
     let found = rusqlite::version_number();
     if found < OLDEST_LIBRARY {
         return Err(VaultError::OldLibrary { found });
@@ -80,7 +102,7 @@ fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted
     prepare(&connection)?;
     schema::migrate(&mut connection)?;
     begin(&mut connection, known)?;
-    read_all(&connection)?;
+    let content = read_all(&connection)?;
     let orphan_keys = keys::doom_prepared(&mut connection)?;
     let scrub = if left_log {
         checkpoint(&connection)?
@@ -93,7 +115,11 @@ fn connect(folder: &Path, known: &ServerList) -> Result<(Connection, Interrupted
         Err(other) => return Err(other),
     }
     reserve::restore(folder);
-    Ok((connection, Interrupted { orphan_keys, scrub }))
+    Ok(Connected {
+        connection,
+        interrupted: Interrupted { orphan_keys, scrub },
+        content,
+    })
 }
 
 /// Looks at the version before the file is opened for writing, because even closing a writable connection may change it.
@@ -190,15 +216,31 @@ fn begin(connection: &mut Connection, known: &ServerList) -> Result<(), VaultErr
 }
 
 /// Reads every row once, so that damage shows now, when there is a way to deal with it.
-fn read_all(connection: &Connection) -> Result<(), VaultError> {
-    accounts::all(connection)?;
-    notices::pending(connection)?;
-    obligations::pending(connection)?;
+fn read_all(connection: &Connection) -> Result<Content, VaultError> {
     outbox::all(connection)?;
     pending_sign_ins::all(connection)?;
     legacy::all(connection)?;
-    lost_accounts(connection)?;
-    Ok(())
+    connection
+        .prepare_cached(
+            "SELECT (SELECT total(at) FROM reminders) + (SELECT total(seen_at) FROM seen_pushes)
+                 + (SELECT total(length(value)) FROM settings) + (SELECT total(created_at) FROM notices)
+                 + (SELECT total(created_at) FROM obligations) + (SELECT total(generation) FROM web_cookies)",
+        )?
+        .query_row([], |row| row.get::<_, f64>(0))?;
+    Ok(Content {
+        accounts: accounts::all(connection)?,
+        lists: lists(connection)?,
+        lost: lost_accounts(connection)?,
+    })
+}
+
+pub(super) fn lists(connection: &Connection) -> Result<Lists, VaultError> {
+    Ok(Lists {
+        notices: notices::pending(connection)?,
+        withdrawn_notices: notices::withdrawn(connection)?,
+        obligations: obligations::pending(connection)?,
+        cookies_due: web_cookies::due(connection)?,
+    })
 }
 
 /// A connection of its own that cannot write, to see what is on the disk.

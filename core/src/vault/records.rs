@@ -220,6 +220,19 @@ pub struct Obligation {
     pub created_at: UnixMillis,
 }
 
+/// What the app is told and what it owes, in the order in which it came up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lists {
+    /// What it has not acknowledged.
+    pub notices: Vec<Notice>,
+    /// What it is to take back.
+    pub withdrawn_notices: Vec<NoticeId>,
+    /// What it has not done.
+    pub obligations: Vec<Obligation>,
+    /// Accounts whose cookies in the web view are not those that they should be.
+    pub cookies_due: Vec<AccountId>,
+}
+
 /// Number of an entry of the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OutboxId(pub i64);

@@ -30,24 +30,12 @@ impl Vault {
         self.on_connection(|connection| one(connection, account))
     }
 
-    /// Accounts whose web view has not the latest: those that are signed in and were never exported, and those of which
-    /// something changed since.
+    /// Accounts whose web view has not the latest.
     ///
     /// # Errors
     /// If the file cannot be read.
     pub fn web_cookies_due(&mut self) -> Result<Vec<AccountId>, VaultError> {
-        self.on_connection(|connection| {
-            let due = connection
-                .prepare_cached(
-                    "SELECT account FROM web_cookies WHERE generation > written
-                     UNION SELECT id FROM accounts WHERE sealed_token IS NOT NULL AND ended_at IS NULL
-                         AND id NOT IN (SELECT account FROM web_cookies)
-                     ORDER BY 1",
-                )?
-                .query_map([], |row| Ok(AccountId(row.get(0)?)))?
-                .collect::<Result<_, _>>()?;
-            Ok(due)
-        })
+        self.on_connection(|connection| due(connection))
     }
 
     /// The row of an account; made now if there is none and the account is there, because from here on a web view may hold
@@ -120,6 +108,21 @@ impl Vault {
             Ok(())
         })
     }
+}
+
+/// Accounts whose web view has not the latest: those that are signed in and were never exported, and those of which
+/// something changed since.
+pub(super) fn due(connection: &Connection) -> Result<Vec<AccountId>, VaultError> {
+    let due = connection
+        .prepare_cached(
+            "SELECT account FROM web_cookies WHERE generation > written
+             UNION SELECT id FROM accounts WHERE sealed_token IS NOT NULL AND ended_at IS NULL
+                 AND id NOT IN (SELECT account FROM web_cookies)
+             ORDER BY 1",
+        )?
+        .query_map([], |row| Ok(AccountId(row.get(0)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(due)
 }
 
 fn one(connection: &Connection, account: AccountId) -> Result<Option<WebCookieRow>, VaultError> {

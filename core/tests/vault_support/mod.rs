@@ -47,6 +47,7 @@ impl Device {
             interrupted,
             quarantined,
             lost,
+            ..
         } = Vault::open(&vault_folder(folder))?;
         Ok(Self {
             vault,
