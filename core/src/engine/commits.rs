@@ -80,18 +80,15 @@ pub(crate) fn shown(lists: vault::Lists) -> Lists {
         })
     });
     let notices = notices.collect();
-    let obligations = lists
-        .obligations
-        .into_iter()
-        .map(|obligation| Obligation {
-            id: ObligationId(obligation.id.0),
-            account: obligation.account,
-            server_url: obligation.server_url,
-            user_id: obligation.user_id,
-            reason: EraseReason::from_code(&obligation.reason),
-            blocks: obligation.blocks,
-            created_at: obligation.created_at,
-        });
+    let obligations = lists.obligations.into_iter().map(|obligation| Obligation {
+        id: ObligationId(obligation.id.0),
+        account: obligation.account,
+        server_url: obligation.server_url,
+        user_id: obligation.user_id,
+        reason: EraseReason::from_code(&obligation.reason),
+        blocks: obligation.blocks,
+        created_at: obligation.created_at,
+    });
     let obligations = obligations.collect();
     let withdrawn = lists.withdrawn_notices.into_iter();
     Lists {

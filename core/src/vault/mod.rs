@@ -48,9 +48,9 @@ pub use outbox::STRAY;
 pub use pending_sign_ins::{NewPendingSignIn, PendingSignIn, PendingSignInId};
 pub use reader::read_accounts;
 pub use records::{
-    AccountRecord, KeyName, Lists, LostAccount, NewNotice, Notice, NoticeId, Obligation, ObligationId,
-    OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts, Setting, Stamp,
-    StoredStanding, TokenFate, UserFacts,
+    AccountRecord, KeyName, Lists, LostAccount, NewNotice, Notice, NoticeId, Obligation,
+    ObligationId, OldToken, OutboxEntry, OutboxId, OutboxKind, OutboxProof, Outcome, ServerFacts,
+    Setting, Stamp, StoredStanding, TokenFate, UserFacts,
 };
 pub use reminders::MAY_HAVE_EXPIRED;
 pub use seal::{

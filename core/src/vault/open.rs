@@ -47,12 +47,11 @@ pub(super) fn open(folder: &Path) -> Result<Opened, VaultError> {
     let Connected {
         connection,
         interrupted,
-        content:
-            Content {
-                accounts,
-                lists,
-                lost,
-            },
+        content: Content {
+            accounts,
+            lists,
+            lost,
+        },
     } = connected;
     Ok(Opened {
         vault: Vault {
