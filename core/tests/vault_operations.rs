@@ -322,8 +322,6 @@ fn nothing_that_was_decided_for_an_older_epoch_is_stored() {
     let validated = Validated {
         at: stamp(5_000),
         user: user_facts("mallory"),
-        expires_at: None,
-        standing: Some(ended.clone()),
     };
     assert_eq!(
         vault.record_validated(account, epoch, &validated).unwrap(),
@@ -612,8 +610,6 @@ fn facts_about_an_account_are_kept() {
     let validated = Validated {
         at: stamp(7_000),
         user: user_facts("alice2"),
-        expires_at: None,
-        standing: Some(standing("needs_mfa")),
     };
     assert_eq!(
         vault.record_validated(account, epoch, &validated).unwrap(),
@@ -621,6 +617,13 @@ fn facts_about_an_account_are_kept() {
     );
     assert_eq!(
         vault.set_server_facts(account, epoch, &server).unwrap(),
+        Outcome::Committed(())
+    );
+    let expiry = Some(UnixMillis(9_000));
+    assert_eq!(
+        vault
+            .set_expiry(account, epoch, expiry, UnixMillis(1))
+            .unwrap(),
         Outcome::Committed(())
     );
     assert_eq!(
@@ -645,12 +648,7 @@ fn facts_about_an_account_are_kept() {
     let record = device.vault.account(account).unwrap().unwrap();
     assert_eq!(record.validated_at, Some(stamp(7_000)));
     assert_eq!(record.user, user_facts("alice2"));
-    assert_eq!(
-        record.expires_at,
-        Some(UnixMillis(9_000)),
-        "no news keeps the old"
-    );
-    assert_eq!(record.standing, standing("needs_mfa"));
+    assert_eq!(record.expires_at, expiry);
     assert_eq!(record.server, server);
     assert_eq!(record.session_id.as_deref(), Some("row"));
     assert_eq!(record.device_id.as_deref(), Some("device"));

@@ -449,8 +449,6 @@ impl Engine {
         let validated = vault::Validated {
             at: self.stamp(),
             user: facts.clone(),
-            expires_at: None,
-            standing: None,
         };
         if let Ok(Outcome::Committed(())) = self
             .vault(move |vault| vault.record_validated(account, epoch, &validated))

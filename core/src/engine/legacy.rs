@@ -276,8 +276,8 @@ impl Engine {
             .vault(move |vault| vault.prepare_sign_in(&url, &user_id))
             .await?;
         let signed_in = self.state_of(&prepared, &session.signed_in);
-        let state = match validated {
-            Validated::Now => signed_in,
+        let (state, proved) = match validated {
+            Validated::Now => (signed_in, true),
             Validated::Never => {
                 let parts = StoredParts {
                     epoch: prepared.epoch,
@@ -286,11 +286,15 @@ impl Engine {
                     settings: self.settings,
                     host: *self.host.borrow(),
                 };
-                State::restored(parts, self.times.now()).unwrap_or(signed_in)
+                let unproved = State::restored(parts, self.times.now()).unwrap_or(signed_in);
+                (unproved, false)
             }
         };
         let outcome = match self.sealed_sign_in(rest, &prepared, &state, &session).await {
-            Ok(sign_in) => self.vault(move |vault| commit(vault, &sign_in)).await,
+            Ok(mut sign_in) => {
+                sign_in.proved = proved;
+                self.vault(move |vault| commit(vault, &sign_in)).await
+            }
             Err(failure) => Err(failure),
         };
         match outcome {

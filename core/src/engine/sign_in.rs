@@ -18,9 +18,7 @@ use crate::server::sessions::Health as PingFor;
 use crate::server::sign_in::Recognisable;
 use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
 use crate::session::{AccountId, Event, Health, State, StoredParts};
-use crate::vault::{
-    self, ExistingSession, OldToken, Outcome, PreparedSignIn, ServerFacts, Setting, UserFacts,
-};
+use crate::vault::{self, ExistingSession, OldToken, Outcome, PreparedSignIn, Setting, UserFacts};
 use crate::vault::{Binding, Column, seal, unseal};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -383,20 +381,14 @@ impl Engine {
                 roles: signed_in.user.roles.clone(),
                 locale: signed_in.user.locale.clone(),
             },
-            server: ServerFacts {
-                name: None,
-                websocket_url: None,
-                version: version_number(signed_in.version_id.as_deref()),
-                ..ServerFacts::default()
-            },
+            server_version: version_number(signed_in.version_id.as_deref()),
             method: session.method.code().to_owned(),
-            session_id: None,
             csrf_hash: signed_in.csrf.as_ref().map(|csrf| csrf_hash(csrf.expose())),
             device_id: session.device_id.clone(),
-            expires_at: None,
             server_date: signed_in.date,
             network_profile: self.sealed_profile(rest).await?,
             at: self.stamp(),
+            proved: true,
         })
     }
 

@@ -24,11 +24,7 @@ impl Vault {
     pub fn prepare_data_key(&mut self, account: AccountId) -> Result<KeyName, VaultError> {
         let name = format!("data-{}-{}", account.0, keys::random_name()?);
         self.write(Reserve::Keep, |transaction| {
-            transaction.execute(
-                "INSERT INTO pending_keys (name, account, state) VALUES (?1, ?2, 'prepared')",
-                (&name, account.0),
-            )?;
-            Ok(())
+            keys::prepare(transaction, account, &name)
         })?;
         Ok(KeyName(name))
     }
@@ -44,11 +40,7 @@ impl Vault {
         name: &KeyName,
     ) -> Result<Outcome, VaultError> {
         let outcome = self.write(Reserve::Keep, |transaction| {
-            let reserved = transaction.execute(
-                "DELETE FROM pending_keys WHERE name = ?1 AND state = 'prepared'",
-                [name.as_str()],
-            )?;
-            if reserved == 0 {
+            if !keys::redeem(transaction, name)? {
                 return Ok(Outcome::Stale);
             }
             doom(transaction, account)?;

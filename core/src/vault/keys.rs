@@ -53,6 +53,28 @@ pub(super) fn doom_prepared(connection: &mut Connection) -> Result<Vec<KeyName>,
     doomed(connection)
 }
 
+/// Sets a name aside for a key that is made next; a kill before [`redeem`] leaves an orphan that the next open lists.
+pub(super) fn prepare(
+    transaction: &Transaction<'_>,
+    account: AccountId,
+    name: &str,
+) -> Result<(), VaultError> {
+    transaction.execute(
+        "INSERT INTO pending_keys (name, account, state) VALUES (?1, ?2, 'prepared')",
+        (name, account.0),
+    )?;
+    Ok(())
+}
+
+/// A prepared key is used from now on. False if it was given up in between.
+pub(super) fn redeem(transaction: &Transaction<'_>, name: &KeyName) -> Result<bool, VaultError> {
+    let redeemed = transaction.execute(
+        "DELETE FROM pending_keys WHERE name = ?1 AND state = 'prepared'",
+        [name.as_str()],
+    )?;
+    Ok(redeemed == 1)
+}
+
 /// A key that is to be deleted from now on.
 pub(super) fn doom(
     transaction: &Transaction<'_>,

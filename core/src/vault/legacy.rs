@@ -97,17 +97,13 @@ impl Vault {
         rows: &[NewLegacyRow],
     ) -> Result<Outcome<SignedIn>, VaultError> {
         self.write(Reserve::Keep, |transaction| {
-            if let Some(row) = rows.first()
-                && has_account(transaction, &row.server_url)?
-            {
-                return Ok(Outcome::Stale);
+            for row in rows {
+                if has_account(transaction, &row.server_url)? {
+                    return Ok(Outcome::Stale);
+                }
             }
             let outcome = sign_in::commit(transaction, sign_in)?;
-            if let Outcome::Committed(signed_in) = &outcome {
-                transaction.execute(
-                    "UPDATE accounts SET validated_wall = NULL, validated_boot = NULL, validated_boot_id = NULL WHERE id = ?1",
-                    [signed_in.account.0],
-                )?;
+            if let Outcome::Committed(_) = &outcome {
                 insert(transaction, rows, sign_in.at.wall)?;
             }
             Ok(outcome)

@@ -4,8 +4,7 @@
 use rusqlite::{OptionalExtension, Transaction};
 
 use super::records::{
-    KeyName, ObligationId, OldToken, OutboxId, Outcome, ServerFacts, Stamp, StoredStanding,
-    UserFacts,
+    KeyName, ObligationId, OldToken, OutboxId, Outcome, Stamp, StoredStanding, UserFacts,
 };
 use super::seal::Sealed;
 use super::{
@@ -52,24 +51,22 @@ pub struct SignIn {
     pub standing: StoredStanding,
     /// What the server says about the user.
     pub user: UserFacts,
-    /// What the server says about itself.
-    pub server: ServerFacts,
+    /// The server's version, if its answer said so.
+    pub server_version: Option<String>,
     /// Code of the way in which the user signed in.
     pub method: String,
-    /// The server's id of the session, if known.
-    pub session_id: Option<String>,
     /// SHA-256 of the session's CSRF token, if known.
     pub csrf_hash: Option<String>,
     /// Device id that the sign-in itself attached. If it is not this installation's, that one is owed.
     pub device_id: Option<String>,
-    /// When the session expires, if known.
-    pub expires_at: Option<UnixMillis>,
     /// The `Date` of the sign-in answer.
     pub server_date: Option<UnixMillis>,
     /// The network profile, as JSON.
     pub network_profile: Option<String>,
-    /// Now; also the first proof that the session is valid.
+    /// Now.
     pub at: Stamp,
+    /// Whether the server has just said that the session is valid.
+    pub proved: bool,
 }
 
 /// What a stored sign-in brought with it.
@@ -112,10 +109,7 @@ impl Vault {
                 ),
             };
             let key_name = KeyName(format!("account-{}-{random}", account.0));
-            transaction.execute(
-                "INSERT INTO pending_keys (name, account, state) VALUES (?1, ?2, 'prepared')",
-                (key_name.as_str(), account.0),
-            )?;
+            keys::prepare(transaction, account, key_name.as_str())?;
             Ok(PreparedSignIn {
                 account,
                 epoch,
@@ -206,10 +200,7 @@ pub(super) fn commit(
     let prepared = &sign_in.prepared;
     let account = prepared.account;
     let at = sign_in.at.wall;
-    let reserved = transaction.execute(
-        "DELETE FROM pending_keys WHERE name = ?1 AND state = 'prepared'",
-        [prepared.key_name.as_str()],
-    )?;
+    let reserved = keys::redeem(transaction, &prepared.key_name)?;
     let present = find(transaction, &prepared.server_url, &prepared.user_id)?;
     let unchanged = match (&present, &prepared.existing) {
         (None, None) => prepared.epoch == Epoch(1),
@@ -218,8 +209,8 @@ pub(super) fn commit(
         }
         _ => false,
     };
-    if reserved == 0 || !unchanged {
-        if reserved == 1 {
+    if !reserved || !unchanged {
+        if reserved {
             keys::doom(transaction, account.0, prepared.key_name.as_str())?;
         }
         return Ok(Outcome::Stale);
@@ -251,22 +242,22 @@ pub(super) fn commit(
 fn write_row(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result<(), VaultError> {
     let prepared = &sign_in.prepared;
     let at = &sign_in.at;
+    let proved = sign_in.proved.then_some(at);
     transaction
         .prepare_cached(
-            "INSERT INTO accounts (id, server_url, user_id, username, roles, locale, server_name, server_version,
-                 sign_in_method, position, epoch, standing, standing_detail, key_name, sealed_token, session_id,
-                 csrf_hash, device_id, signed_in_at, signed_in_server_date, expires_at, validated_wall, validated_boot,
-                 validated_boot_id, network_profile)
-             VALUES (:id, :server_url, :user_id, :username, :roles, :locale, :server_name, :server_version, :method,
+            "INSERT INTO accounts (id, server_url, user_id, username, roles, locale, server_version, sign_in_method,
+                 position, epoch, standing, standing_detail, key_name, sealed_token, csrf_hash, device_id, signed_in_at,
+                 signed_in_server_date, validated_wall, validated_boot, validated_boot_id, network_profile)
+             VALUES (:id, :server_url, :user_id, :username, :roles, :locale, :server_version, :method,
                  (SELECT coalesce(max(position), 0) + 1 FROM accounts), :epoch, :standing, :detail, :key_name, :token,
-                 :session_id, :csrf_hash, :device_id, :wall, :server_date, :expires_at, :wall, :boot, :boot_id, :profile)
+                 :csrf_hash, :device_id, :wall, :server_date, :proved_wall, :proved_boot, :proved_boot_id, :profile)
              ON CONFLICT (id) DO UPDATE SET username = excluded.username, roles = excluded.roles,
-                 locale = excluded.locale, server_name = coalesce(excluded.server_name, server_name),
+                 locale = excluded.locale,
                  server_version = coalesce(excluded.server_version, server_version), sign_in_method = excluded.sign_in_method,
                  epoch = excluded.epoch, standing = excluded.standing, standing_detail = excluded.standing_detail,
-                 key_name = excluded.key_name, sealed_token = excluded.sealed_token, session_id = excluded.session_id,
+                 key_name = excluded.key_name, sealed_token = excluded.sealed_token, session_id = NULL,
                  csrf_hash = excluded.csrf_hash, device_id = excluded.device_id, signed_in_at = excluded.signed_in_at,
-                 signed_in_server_date = excluded.signed_in_server_date, expires_at = excluded.expires_at,
+                 signed_in_server_date = excluded.signed_in_server_date, expires_at = NULL,
                  validated_wall = excluded.validated_wall, validated_boot = excluded.validated_boot,
                  validated_boot_id = excluded.validated_boot_id, network_profile = excluded.network_profile,
                  ended_at = NULL",
@@ -278,22 +269,20 @@ fn write_row(transaction: &Transaction<'_>, sign_in: &SignIn) -> Result<(), Vaul
             ":username": sign_in.user.username,
             ":roles": sign_in.user.roles,
             ":locale": sign_in.user.locale,
-            ":server_name": sign_in.server.name,
-            ":server_version": sign_in.server.version,
+            ":server_version": sign_in.server_version,
             ":method": sign_in.method,
             ":epoch": prepared.epoch.0,
             ":standing": sign_in.standing.code,
             ":detail": sign_in.standing.detail,
             ":key_name": prepared.key_name.as_str(),
             ":token": sign_in.sealed_token.as_bytes(),
-            ":session_id": sign_in.session_id,
             ":csrf_hash": sign_in.csrf_hash,
             ":device_id": sign_in.device_id,
             ":wall": at.wall.0,
             ":server_date": sign_in.server_date.map(|date| date.0),
-            ":expires_at": sign_in.expires_at.map(|date| date.0),
-            ":boot": at.boot.0,
-            ":boot_id": at.boot_id.0,
+            ":proved_wall": proved.map(|at| at.wall.0),
+            ":proved_boot": proved.map(|at| at.boot.0),
+            ":proved_boot_id": proved.map(|at| &at.boot_id.0),
             ":profile": sign_in.network_profile,
         })?;
     Ok(())

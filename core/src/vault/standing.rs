@@ -44,10 +44,6 @@ pub struct Validated {
     pub at: Stamp,
     /// What the server says about the user.
     pub user: UserFacts,
-    /// When the session expires, if this answer says so; `None` keeps what is stored.
-    pub expires_at: Option<UnixMillis>,
-    /// The standing afterwards, if it changes: back to active from suspicion.
-    pub standing: Option<StoredStanding>,
 }
 
 impl Vault {
@@ -80,7 +76,7 @@ impl Vault {
             let changed = transaction
                 .prepare_cached(
                     "UPDATE accounts SET validated_wall = ?3, validated_boot = ?4, validated_boot_id = ?5, username = ?6,
-                         roles = ?7, locale = ?8, expires_at = coalesce(?9, expires_at)
+                         roles = ?7, locale = ?8
                      WHERE id = ?1 AND epoch = ?2",
                 )?
                 .execute((
@@ -92,14 +88,8 @@ impl Vault {
                     &validated.user.username,
                     &validated.user.roles,
                     &validated.user.locale,
-                    validated.expires_at.map(|at| at.0),
                 ))?;
-            match (&validated.standing, accounts::outcome(changed)) {
-                (Some(standing), Outcome::Committed(())) => {
-                    set_standing(transaction, account, epoch, standing)
-                }
-                (_, outcome) => Ok(outcome),
-            }
+            Ok(accounts::outcome(changed))
         })
     }
 

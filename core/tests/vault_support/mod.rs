@@ -10,9 +10,9 @@ use steadfast::secret::{Key, SecretText, Token};
 use steadfast::session::{AccountId, BootId, BootMillis, Epoch, UnixMillis};
 use steadfast::vault::{
     AccountRecord, Binding, Column, End, Ended, Interrupted, KeyName, LostAccount, NewNotice,
-    NewPendingSignIn, OldToken, Opened, OutboxEntry, Outcome, STRAY, ServerFacts, SignIn, SignOut,
-    SignedIn, SignedOut, Stamp, StoredStanding, TokenFate, UserFacts, Vault, VaultError, seal,
-    seal_verifier, unseal, unseal_verifier,
+    NewPendingSignIn, OldToken, Opened, OutboxEntry, Outcome, STRAY, SignIn, SignOut, SignedIn,
+    SignedOut, Stamp, StoredStanding, TokenFate, UserFacts, Vault, VaultError, seal, seal_verifier,
+    unseal, unseal_verifier,
 };
 
 pub const SERVER: &str = "https://chat.example.com";
@@ -120,19 +120,14 @@ impl Device {
             sealed_token,
             standing: standing("active"),
             user: user_facts("alice"),
-            server: ServerFacts {
-                name: Some("Example".to_owned()),
-                version: Some("11.6.0".to_owned()),
-                ..ServerFacts::default()
-            },
+            server_version: Some("11.6.0".to_owned()),
             method: "password".to_owned(),
-            session_id: None,
             csrf_hash: Some("c5f".to_owned()),
             device_id: None,
-            expires_at: Some(UnixMillis(9_000)),
             server_date: Some(UnixMillis(1_500)),
             network_profile: None,
             at: stamp(1_000),
+            proved: true,
         }
     }
 

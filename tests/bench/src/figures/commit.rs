@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use steadfast::secret::{Key, Token};
 use steadfast::session::{BootId, BootMillis, UnixMillis};
 use steadfast::vault::{
-    Binding, Column, OldToken, Outcome, ServerFacts, SignIn, Stamp, StoredStanding, UserFacts,
-    Vault, seal,
+    Binding, Column, OldToken, Outcome, SignIn, Stamp, StoredStanding, UserFacts, Vault, seal,
 };
 
 const NAME: &str = "commit";
@@ -88,12 +87,10 @@ fn sign_in(vault: &mut Vault) -> (Duration, Duration) {
             roles: "system_user".to_owned(),
             locale: "en".to_owned(),
         },
-        server: ServerFacts::default(),
+        server_version: None,
         method: "password".to_owned(),
-        session_id: None,
         csrf_hash: None,
         device_id: None,
-        expires_at: None,
         server_date: Some(UnixMillis(1)),
         network_profile: None,
         at: Stamp {
@@ -101,6 +98,7 @@ fn sign_in(vault: &mut Vault) -> (Duration, Duration) {
             boot: BootMillis(1),
             boot_id: BootId("bench".to_owned()),
         },
+        proved: true,
     };
     let began = Instant::now();
     let outcome = vault.commit_sign_in(&sign_in).expect("a commit");
