@@ -12,6 +12,7 @@ use crate::policy;
 use crate::secret::Token;
 use crate::server::{InvalidRequest, Reply, RequestParts};
 use crate::session::{AccountId, Epoch, Event, Hint, KeyTrouble};
+use http::header::HeaderMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
@@ -96,8 +97,18 @@ impl Engine {
             .await
             .ok_or(Error::Suspended)?;
         let reply = reply.map_err(problems::transport)?;
+        self.answered(&account, path, reply).await
+    }
+
+    /// The answer to a call of the app, whichever way it went, and what it sets going.
+    pub(crate) async fn answered(
+        self: &Arc<Self>,
+        account: &Arc<Account>,
+        path: String,
+        reply: Reply,
+    ) -> Result<Response, Error> {
         if reply.status == 401 {
-            self.met_401(&account, path).await?;
+            self.met_401(account, path).await?;
         }
         if reply.status == 403
             && reply
@@ -106,10 +117,14 @@ impl Engine {
         {
             account.event(Event::Hint(Hint::MfaRequired));
         }
-        if reply.renewed && reply.is_success() && reply.same_origin {
-            self.start_refreshing_expiry(&account);
+        if reply.renewed {
+            self.start_refreshing_expiry(account);
         }
-        Ok(response(reply))
+        Ok(Response {
+            status: reply.status,
+            headers: texts(&reply.headers),
+            body: reply.body.into(),
+        })
     }
 }
 
@@ -147,15 +162,13 @@ pub(crate) fn parts(request: Request) -> RequestParts {
     }
 }
 
-fn response(reply: Reply) -> Response {
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Response {
-        status: reply.status,
-        headers: reply
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect(),
-        body: reply.body.to_vec(),
-    }
+/// Headers as the app gets them.
+pub(crate) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.to_string(), value)
+        })
+        .collect()
 }

@@ -2,16 +2,14 @@
 
 use crate::api::{Download, Method, Progress, Request, Response, Upload};
 use crate::engine::account::Account;
-use crate::engine::requests::{allowed, parts};
+use crate::engine::requests::{allowed, parts, texts};
 use crate::engine::{Engine, lock, problems};
 use crate::error::Error;
-use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::secret::Token;
-use crate::server::transfer::{FileBody, Incoming};
-use crate::server::wire::ErrorBody;
-use crate::server::{RequestParts, Rest};
-use crate::session::{AccountId, Event, Hint, HostState};
+use crate::server::transfer::FileBody;
+use crate::server::{Incoming, RequestParts, Rest};
+use crate::session::{AccountId, HostState};
 use bytes::Bytes;
 use http::header::{CONTENT_RANGE, ETAG, HeaderMap, LAST_MODIFIED};
 use std::collections::BTreeMap;
@@ -115,8 +113,9 @@ impl Engine {
             path: upload.path.clone(),
             query: upload.query,
             headers: upload.headers,
-            body: Some((upload.content_type, Vec::new())),
-        });
+            body: None,
+        })
+        .content_type(&upload.content_type);
         let begun = self.begin(id, upload.path, &request).await?;
         let file = on_disk(move || File::open(upload.file)).await?;
         let length = file.metadata().map_err(|error| file_error(&error))?.len();
@@ -367,6 +366,9 @@ impl Work {
         if !matches!(incoming.status(), 200 | 206) {
             return self.read_answer(incoming).await;
         }
+        if incoming.renewed() {
+            self.engine.start_refreshing_expiry(&self.account);
+        }
         let from = gone_on.map_or(0, |begun| begun.length);
         let total = incoming.length().map(|length| signed(from + length));
         self.progress.send_replace(Progress {
@@ -456,31 +458,12 @@ impl Work {
     }
 
     /// The server's answer to an upload, or one that brings no file.
-    async fn read_answer(&self, mut incoming: Incoming) -> Result<Response, Error> {
-        let (status, headers) = (incoming.status(), incoming.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = incoming.chunk().await.map_err(problems::transport)? {
-            if body.len() + chunk.len() > policy::REQUEST_BODY_LIMIT {
-                return Err(Error::TooLarge {
-                    limit: policy::REQUEST_BODY_LIMIT,
-                });
-            }
-            body.extend_from_slice(&chunk);
-        }
-        if status == 401 {
-            self.engine
-                .met_401(&self.account, self.path.clone())
-                .await?;
-        }
-        let names_mfa = |body: ErrorBody| body.id == MFA_REQUIRED_ID;
-        if status == 403 && serde_json::from_slice(&body).is_ok_and(names_mfa) {
-            self.account.event(Event::Hint(Hint::MfaRequired));
-        }
-        Ok(Response {
-            status,
-            headers: texts(&headers),
-            body,
-        })
+    async fn read_answer(&self, incoming: Incoming) -> Result<Response, Error> {
+        let reply = incoming.whole(policy::REQUEST_BODY_LIMIT).await;
+        let reply = reply.map_err(problems::transport)?;
+        self.engine
+            .answered(&self.account, self.path.clone(), reply)
+            .await
     }
 }
 
@@ -546,14 +529,4 @@ fn goes_on_from(incoming: &Incoming, length: u64) -> bool {
         .get(CONTENT_RANGE)
         .and_then(|range| range.to_str().ok());
     range.is_some_and(|range| range.starts_with(&format!("bytes {length}-")))
-}
-
-fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-            (name.to_string(), value)
-        })
-        .collect()
 }

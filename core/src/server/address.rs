@@ -147,6 +147,11 @@ impl ServerAddress {
         self.url.port_or_known_default().unwrap_or(443)
     }
 
+    /// The path below which the server is, percent-encoded: `/` for the whole host, else without a slash at its end.
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
     /// Whether connections use TLS.
     pub fn is_tls(&self) -> bool {
         self.url.scheme() == "https"

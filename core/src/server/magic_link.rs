@@ -7,7 +7,8 @@ use http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::rest::{Answer, RequestParts, Rest, Secrets};
+use super::reply::{Answer, Secrets};
+use super::rest::{RequestParts, Rest};
 use super::sign_in::{self, REQUESTED_WITH, SignInOutcome};
 use super::transport::TransportError;
 use crate::policy;

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod certificates;
+pub(crate) mod cookies;
 pub mod dialler;
 pub mod gateway;
 pub mod headers;
@@ -13,6 +14,7 @@ pub mod probe;
 pub mod profile;
 mod proxy;
 pub mod push_signature;
+pub mod reply;
 pub mod resolver;
 pub mod rest;
 pub mod server_policy;
@@ -32,8 +34,9 @@ pub use gateway::Gateway;
 pub use magic_link::LoginType;
 pub use probe::{Probe, ProbeError, SignInMethods, probe_server};
 pub use profile::{HttpProxy, NetworkProfile, Pin, Pins, ProfileError, Proxy, ProxyCredentials};
+pub use reply::{Answer, Incoming, Outcome, Refusal, Reply};
 pub use resolver::{Resolve, ResolveError, SystemResolver};
-pub use rest::{Answer, Connection, InvalidRequest, Outcome, Refusal, Reply, RequestParts, Rest};
+pub use rest::{Connection, InvalidRequest, RequestParts, Rest};
 pub use sessions::{DeviceProperties, Health, UserQuery};
 pub use sign_in::{Credentials, SignInOutcome, SignedIn};
 pub use socket::{Ended, Resume, SendError, Socket, SocketEvent, SocketHandle, UpgradeError};

@@ -9,7 +9,8 @@ use super::address::{ClearText, ServerAddress};
 use super::dialler::Dialler;
 use super::gateway::{Gateway, is_html};
 use super::profile::NetworkProfile;
-use super::rest::{Outcome, Reply, RequestParts, Rest};
+use super::reply::{Outcome, Reply};
+use super::rest::{RequestParts, Rest};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify};
 use super::wire::ClientConfig;
 

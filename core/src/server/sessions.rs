@@ -2,7 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::rest::{Answer, Reply, RequestParts, Rest};
+use super::reply::{Answer, Reply};
+use super::rest::{RequestParts, Rest};
 use super::transport::TransportError;
 use super::wire::{ClientConfig, Ping, Session, StatusOk, User, is_id};
 use crate::policy;

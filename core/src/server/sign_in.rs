@@ -6,7 +6,8 @@ use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use serde_json::json;
 
 use super::gateway::Gateway;
-use super::rest::{Reply, RequestParts, Rest, Secrets};
+use super::reply::{Reply, Secrets};
+use super::rest::{RequestParts, Rest};
 use super::transport::TransportError;
 use super::wire::{User, is_error_id, is_id};
 use crate::policy;

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::address::{ClearText, ServerAddress};
-use super::rest::{Answer, RequestParts, Rest};
+use super::cookies;
+use super::reply::Answer;
+use super::rest::{RequestParts, Rest};
 use super::transport::TransportError;
 use super::wire::is_id;
 use crate::policy;
@@ -165,8 +167,8 @@ impl Callback {
             }
         };
         let code = once("login_code").ok()?;
-        let token = once("MMAUTHTOKEN").ok()?;
-        let csrf = once("MMCSRF").ok()?.filter(|csrf| is_id(csrf));
+        let token = once(cookies::TOKEN).ok()?;
+        let csrf = once(cookies::CSRF).ok()?.filter(|csrf| is_id(csrf));
         let grant = match (code, token) {
             (Some(code), _) => Grant::Code(SecretText::new(code)),
             (None, Some(token)) => Grant::Token {

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 
-use super::rest::{RequestParts, Rest, failed};
+use super::reply::Incoming;
+use super::rest::{RequestParts, Rest};
 use super::transport::TransportError;
 
 /// A file on its way to the server. The chunks come from whoever reads the file.
@@ -69,45 +69,6 @@ impl Body for FileBody {
     }
 }
 
-/// An answer whose body is still to be read.
-pub struct Incoming {
-    response: reqwest::Response,
-}
-
-impl std::fmt::Debug for Incoming {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Incoming({})", self.status())
-    }
-}
-
-impl Incoming {
-    /// HTTP status.
-    pub fn status(&self) -> u16 {
-        self.response.status().as_u16()
-    }
-
-    /// The headers, without those that could be used as a credential.
-    pub fn headers(&self) -> HeaderMap {
-        super::rest::without_secrets(self.response.headers())
-    }
-
-    /// How long the body will be, if the server said so.
-    pub fn length(&self) -> Option<u64> {
-        self.response.content_length()
-    }
-
-    /// The next part of the body; `None` at its end.
-    ///
-    /// # Errors
-    /// If the connection ended before the body did.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        self.response.chunk().await.map_err(|error| TransportError {
-            may_have_been_received: true,
-            ..failed(error)
-        })
-    }
-}
-
 impl Rest {
     /// Sends a request, with a file as its body if one is given, and gives the answer before its body was read. The deadline
     /// and the body limit of the request do not count.
@@ -119,15 +80,7 @@ impl Rest {
         request: RequestParts,
         body: Option<FileBody>,
     ) -> Result<Incoming, TransportError> {
-        let request = self.prepared(request)?;
-        let mut builder = self
-            .pooled()
-            .request(request.method, request.url)
-            .headers(request.headers);
-        if let Some(body) = body {
-            builder = builder.body(reqwest::Body::wrap(body));
-        }
-        let response = builder.send().await.map_err(failed)?;
-        Ok(Incoming { response })
+        self.begin(request, body.map(reqwest::Body::wrap), None)
+            .await
     }
 }

@@ -5,7 +5,7 @@ use crate::support::{own_session, phone, server, suspend};
 use std::time::Duration;
 use steadfast::{
     AccountId, HostState, Method, NoticeKind, Reminder, Request, Shows, Standing, Steadfast,
-    UnixMillis, message,
+    UnixMillis, Upload, message,
 };
 use steadfast_testserver::Server;
 
@@ -82,6 +82,33 @@ async fn a_reminder_is_planned_by_the_devices_clock_moves_with_the_expiry_and_go
 
     core.sign_out(account).await.unwrap();
     until_reminder(&core, <[Reminder]>::is_empty).await;
+    core.close().await;
+}
+
+/// A transfer's answer says it as well as a request's. Hazards D14.
+#[tokio::test]
+async fn a_reminder_moves_with_an_expiry_that_a_transfer_moved() {
+    let server = server().await;
+    server
+        .control()
+        .settings(|settings| settings.extend_session_length_with_activity = true);
+    let folder = tempfile::tempdir().unwrap();
+    let (core, account) = phone(folder.path(), &server).await;
+    expires_in(&core, account, &server, HOUR_MS).await;
+    until_reminder(&core, |reminders| {
+        reminders.len() == 1 && reminders[0].at.0 < device_now() + 2 * HOUR_MS
+    })
+    .await;
+    let post = serde_json::json!({"channel_id": server.control().channel_id(), "message": "hello"});
+    let file = folder.path().join("post.json");
+    std::fs::write(&file, post.to_string()).unwrap();
+    let upload = Upload::new("/api/v4/posts", "application/json", file);
+    let sent = core.upload(account, upload).await.unwrap().finished().await;
+    assert_eq!(sent.unwrap().status, 201);
+    until_reminder(&core, |reminders| {
+        reminders.len() == 1 && reminders[0].at.0 > device_now() + 24 * HOUR_MS
+    })
+    .await;
     core.close().await;
 }
 

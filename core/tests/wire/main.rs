@@ -16,3 +16,4 @@ mod mattermost;
 mod socket;
 mod support;
 mod tls;
+mod ways;
