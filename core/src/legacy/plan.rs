@@ -6,15 +6,12 @@ use std::collections::BTreeMap;
 use super::entry::{LegacyEntry, LegacyEntryId, LegacyOutcome, LegacySource, PreviousInstallation};
 use crate::device::DeviceId;
 use crate::secret::{SecretText, Token};
+use crate::server::cookies::{CSRF, TOKEN, USER_ID};
 use crate::server::wire::is_id;
 use crate::server::{AddressError, ClearText, NetworkProfile, ServerAddress};
 
-/// The session cookie and the name of the same in the classic apps' preferences.
-const TOKEN: &str = "MMAUTHTOKEN";
-/// Its name on servers before 3.0.
+/// The name of the token's cookie on servers before 3.0. The classic apps' preferences name a token as its cookie is named.
 const OLD_TOKEN: &str = "MMTOKEN";
-const USER_ID: &str = "MMUSERID";
-const CSRF: &str = "MMCSRF";
 /// Servers cut a token to this length.
 const LONGEST_TOKEN: usize = 50;
 

@@ -15,11 +15,8 @@ use std::time::Duration;
 use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::server::ServerAddress;
+use crate::server::cookies::{CSRF, TOKEN, USER_ID};
 use crate::session::UnixMillis;
-
-const TOKEN: &str = "MMAUTHTOKEN";
-const USER_ID: &str = "MMUSERID";
-const CSRF: &str = "MMCSRF";
 
 /// Whether the app shows web pages of its servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +76,7 @@ pub(crate) fn lines(
     domain: Option<&str>,
     contents: &Contents<'_>,
 ) -> Vec<SecretText> {
-    let path = path(address);
+    let path = address.path();
     let secure = if address.is_tls() { "; Secure" } else { "" };
     let domain = domain.map_or(String::new(), |domain| format!("; Domain={domain}"));
     let seconds = contents.lives_for.as_secs();
@@ -100,9 +97,9 @@ pub(crate) fn lines(
 
 /// The lines that take every cookie of a session away, wherever the server or an older app may have put it.
 pub(crate) fn expiry_lines(address: &ServerAddress, domain: Option<&str>) -> Vec<SecretText> {
-    let mut paths = vec![path(address)];
+    let mut paths = vec![address.path()];
     if paths != ["/"] {
-        paths.push("/".to_owned());
+        paths.push("/");
     }
     let mut lines = Vec::new();
     for name in [TOKEN, USER_ID, CSRF] {
@@ -190,17 +187,6 @@ fn is_value(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\'))
-}
-
-fn path(address: &ServerAddress) -> String {
-    let after_scheme = address
-        .as_str()
-        .split_once("://")
-        .map_or("", |(_, rest)| rest);
-    match after_scheme.find('/') {
-        Some(at) => after_scheme.split_at(at).1.to_owned(),
-        None => "/".to_owned(),
-    }
 }
 
 #[cfg(test)]
