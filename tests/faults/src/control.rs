@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::{
     faults::{
-        Answer, AnswerScript, Cache, HttpScript, Limit, Match, Presented, Side, Trickle, Wire,
+        Answer, AnswerScript, Arrivals, Cache, HttpScript, Limit, Match, Presented, Side, Speaks,
+        Trickle, Wire,
     },
     presets::Portal,
     proxy::Fate,
@@ -72,7 +73,25 @@ impl Control {
 
     /// Accepts new connections and ends each at once with RST.
     pub fn reset_new(&self, on: bool) -> &Self {
-        self.shared.set_resets_new(on);
+        self.shared.change_arrivals(|arrivals| arrivals.reset = on);
+        self
+    }
+
+    /// Loses the next `connections` connections, as a radio that wakes loses the first packets: each is accepted, and then
+    /// is as those of [`half_open`](Self::half_open).
+    pub fn lose_new(&self, connections: u64) -> &Self {
+        self.shared
+            .change_arrivals(|arrivals| arrivals.lost = connections);
+        self
+    }
+
+    /// Holds the first bytes of the next `connections` connections back for so long, in either direction; after those that
+    /// are to be [lost](Self::lose_new).
+    pub fn delay_new(&self, connections: u64, by: Duration) -> &Self {
+        self.shared.change_arrivals(|arrivals| {
+            arrivals.late = connections;
+            arrivals.late_by = by;
+        });
         self
     }
 
@@ -229,6 +248,12 @@ impl Control {
         self
     }
 
+    /// Speaks this with new connections, if it ends TLS. Those that exist are not touched.
+    pub fn speak(&self, language: Speaks) -> &Self {
+        self.shared.http(|script| script.speaks = language);
+        self
+    }
+
     /// Airplane mode: existing connections vanish silently, new ones are refused.
     pub fn cut(&self) -> &Self {
         self.refuse(true).half_open()
@@ -243,7 +268,9 @@ impl Control {
     pub fn clear(&self) -> &Self {
         self.shared.change_wire(|wire| *wire = Wire::default());
         self.shared.http(|script| *script = HttpScript::default());
-        self.reset_new(false).refuse(false)
+        self.shared
+            .change_arrivals(|arrivals| *arrivals = Arrivals::default());
+        self.refuse(false)
     }
 
     /// Does what a command of the control port says.
@@ -315,6 +342,11 @@ impl Control {
                 self.refuse_upgrades(refusal)
             }
             Command::Present { certificate } => self.present(certificate),
+            Command::Speak { language } => self.speak(language),
+            Command::LoseNew { connections } => self.lose_new(connections),
+            Command::DelayNew { connections, by_ms } => {
+                self.delay_new(connections, Duration::from_millis(by_ms))
+            }
             Command::Cut => self.cut(),
             Command::Restore => self.restore(),
             Command::Clear => self.clear(),
@@ -483,6 +515,23 @@ pub enum Command {
     Present {
         /// The certificate to show.
         certificate: Presented,
+    },
+    /// [`Control::speak`].
+    Speak {
+        /// What to speak.
+        language: Speaks,
+    },
+    /// [`Control::lose_new`].
+    LoseNew {
+        /// How many.
+        connections: u64,
+    },
+    /// [`Control::delay_new`].
+    DelayNew {
+        /// How many.
+        connections: u64,
+        /// Milliseconds.
+        by_ms: u64,
     },
     /// [`Control::cut`].
     Cut,

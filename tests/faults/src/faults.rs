@@ -40,6 +40,60 @@ pub enum Presented {
     WrongName,
 }
 
+/// What a terminating proxy with TLS speaks with those who connect from now on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaks {
+    /// HTTP/1.1 over TLS 1.2 or 1.3.
+    #[default]
+    Http1,
+    /// HTTP/2 alone: whoever offers only another protocol (ALPN) is refused in the handshake.
+    OnlyHttp2,
+    /// HTTP/2 whatever was offered: its settings and GOAWAY as soon as TLS is up, then the end.
+    Http2AtOnce,
+    /// The same, in answer to the first request.
+    Http2InReply,
+    /// TLS 1.0 alone: a hello of that version, whatever was offered.
+    Tls10,
+    /// TLS 1.1 or older alone: the alert that says so, then the end.
+    RefusesTls12,
+}
+
+/// What becomes of connections made from now on, in the order of their coming: first these are lost, then those are late.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrivals {
+    pub(crate) reset: bool,
+    pub(crate) lost: u64,
+    pub(crate) late: u64,
+    pub(crate) late_by: Duration,
+}
+
+/// How a new connection fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// Its first bytes arrive no earlier than after this time, in either direction.
+    After(Duration),
+    Lost,
+    Reset,
+}
+
+impl Arrivals {
+    /// The next one's; whoever is counted is used up by one.
+    pub(crate) fn next(&mut self) -> Arrival {
+        if self.reset {
+            Arrival::Reset
+        } else if self.lost > 0 {
+            self.lost -= 1;
+            Arrival::Lost
+        } else if self.late > 0 {
+            self.late -= 1;
+            Arrival::After(self.late_by)
+        } else {
+            Arrival::After(Duration::ZERO)
+        }
+    }
+}
+
 /// What is done to the bytes of every connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wire {
@@ -107,6 +161,7 @@ pub(crate) struct HttpScript {
     pub(crate) mutes_upgraded: bool,
     pub(crate) refused_upgrades: Option<Answer>,
     pub(crate) presented: Presented,
+    pub(crate) speaks: Speaks,
 }
 
 impl HttpScript {

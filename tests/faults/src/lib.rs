@@ -43,7 +43,7 @@ mod state;
 mod tls;
 
 pub use control::{Command, Control, Pace};
-pub use faults::{Answer, AnswerScript, Match, Presented, Side};
+pub use faults::{Answer, AnswerScript, Match, Presented, Side, Speaks};
 pub use presets::Portal;
 pub use proxy::{HttpBuilder, Proxy, StartError, TcpBuilder};
 pub use remote::Remote;

@@ -8,14 +8,14 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::{
-    faults::{HttpScript, Side, Wire},
+    faults::{Arrival, Arrivals, HttpScript, Side, Wire},
     proxy::{Door, Fate, Link},
 };
 
@@ -74,7 +74,7 @@ pub(crate) struct Shared {
     /// change is in force when it returns.
     gate: RwLock<()>,
     http: Mutex<HttpScript>,
-    resets_new: Mutex<bool>,
+    arrivals: Mutex<Arrivals>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     tally: Mutex<Tally>,
     /// Changes with every count that somebody may wait for.
@@ -96,7 +96,7 @@ impl Shared {
             wire: watch::Sender::new(Wire::default()),
             gate: RwLock::default(),
             http: Mutex::default(),
-            resets_new: Mutex::default(),
+            arrivals: Mutex::default(),
             links: Mutex::default(),
             tally: Mutex::default(),
             news: watch::Sender::new(0),
@@ -133,26 +133,32 @@ impl Shared {
         look(&mut lock(&self.http))
     }
 
-    pub(crate) fn resets_new(&self) -> bool {
-        *lock(&self.resets_new)
-    }
-
-    pub(crate) fn set_resets_new(&self, on: bool) {
-        *lock(&self.resets_new) = on;
+    pub(crate) fn change_arrivals(&self, change: impl FnOnce(&mut Arrivals)) {
+        change(&mut lock(&self.arrivals));
     }
 
     pub(crate) fn next_limit_generation(&self) -> u64 {
         self.limit_generation.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Counts a connection and makes it reachable for faults.
+    /// Counts a connection, makes it reachable for faults, and gives it the fate that new ones have.
     pub(crate) fn admit(self: &Arc<Self>) -> Arc<Link> {
         let number = self.tell(|tally| {
             tally.accepted += 1;
             tally.open += 1;
             tally.accepted
         });
-        let link = Arc::new(Link::new(number, Arc::clone(self)));
+        let arrival = lock(&self.arrivals).next();
+        let late_by = match arrival {
+            Arrival::After(time) => time,
+            Arrival::Lost | Arrival::Reset => Duration::ZERO,
+        };
+        let link = Arc::new(Link::new(number, Arc::clone(self), late_by));
+        match arrival {
+            Arrival::After(_) => {}
+            Arrival::Lost => link.meet(Fate::Vanished),
+            Arrival::Reset => link.meet(Fate::Reset),
+        }
         lock(&self.links).insert(number, Arc::clone(&link));
         link
     }

@@ -15,6 +15,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use rustls_pki_types::pem::PemObject;
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     faults::{Presented, random_id},
@@ -136,11 +137,35 @@ impl ResolvesServerCert for Wardrobe {
     }
 }
 
-/// Towards the client: HTTP/1.1 only, since that is what the proxy relays.
-pub(crate) fn server_config(
+/// Towards the client, by what was agreed on within TLS.
+pub(crate) struct Acceptors {
+    /// HTTP/1.1 only, since that is what the proxy relays.
+    pub(crate) http1: TlsAcceptor,
+    pub(crate) http2: TlsAcceptor,
+    /// Nothing is agreed on.
+    pub(crate) silent: TlsAcceptor,
+}
+
+impl Acceptors {
+    pub(crate) fn new(authority: &Authority, shared: Arc<Shared>) -> Result<Self, TlsError> {
+        let config = server_config(authority, shared)?;
+        let agreeing_on = |protocols: &[&[u8]]| {
+            let mut config = config.clone();
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            TlsAcceptor::from(Arc::new(config))
+        };
+        Ok(Self {
+            http1: agreeing_on(&[b"http/1.1"]),
+            http2: agreeing_on(&[b"h2"]),
+            silent: agreeing_on(&[]),
+        })
+    }
+}
+
+fn server_config(
     authority: &Authority,
     shared: Arc<Shared>,
-) -> Result<Arc<ServerConfig>, TlsError> {
+) -> Result<ServerConfig, TlsError> {
     const NAMES: &[&str] = &["127.0.0.1", "localhost"];
     let wardrobe = Wardrobe {
         shared,
@@ -153,11 +178,10 @@ pub(crate) fn server_config(
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(wardrobe));
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A resumed session shows no certificate, so another one could not be presented to it.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// Towards the server: the given authority alone, or the public ones.

@@ -19,8 +19,10 @@ use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use http_body_util::Full;
 use serde_json::json;
-use steadfast_faults::{Answer, Control, Match, Presented, Proxy, Side};
-use support::{HttpClient, HttpServer, Identity, assert_silent, connect, patiently, tls};
+use steadfast_faults::{Answer, Control, Match, Presented, Proxy, Side, Speaks};
+use support::{
+    HttpClient, HttpServer, Identity, assert_silent, connect, hear, patiently, say, tls, to_the_end,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::{
@@ -416,6 +418,51 @@ async fn certificates_can_be_strange_expired_or_for_another_name() {
     }
 
     line.control.present(Presented::Genuine);
+    assert_eq!(line.client().await.get(ME).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_old_tls_ends_the_handshake() {
+    let line = Line::start().await;
+    for (language, complaint) in [
+        (Speaks::Tls10, "peer is incompatible"),
+        (Speaks::RefusesTls12, "received fatal alert: ProtocolVersion"),
+    ] {
+        line.control.speak(language);
+        let refused = tls(connect(line.addr()).await, line.authority()).await;
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(complaint), "{language:?}: {error}");
+    }
+
+    line.control.speak(Speaks::Http1);
+    assert_eq!(line.client().await.get(ME).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn http2_is_agreed_on_or_spoken_all_the_same() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let line = Line::start().await;
+    line.control.speak(Speaks::OnlyHttp2);
+    let refused = tls(connect(line.addr()).await, line.authority()).await;
+    let error = refused.unwrap_err().to_string();
+    assert!(error.contains("NoApplicationProtocol"), "{error}");
+
+    for language in [Speaks::Http2AtOnce, Speaks::Http2InReply] {
+        line.control.speak(language);
+        let mut client = line.tls().await;
+        if language == Speaks::Http2InReply {
+            assert_silent(&mut client).await;
+            say(&mut client, b"GET / HTTP/1.1\r\n\r\n").await;
+        }
+        hear(&mut client, &SETTINGS).await;
+        let goodbye = to_the_end(&mut client).await.unwrap();
+        assert_eq!(goodbye[..4], [0, 0, 8, 7], "GOAWAY of eight bytes");
+        assert_eq!(goodbye.len(), 17);
+        assert!(line.client().await.get(ME).await.is_err());
+    }
+    assert!(line.control.requests().is_empty(), "none is relayed");
+
+    line.control.clear();
     assert_eq!(line.client().await.get(ME).await.unwrap().status, 200);
 }
 

@@ -158,6 +158,9 @@ async fn every_command_is_understood_and_wrong_ones_are_named() {
         json!({"do": "portal", "kind": "network_authentication_required"}),
         json!({"do": "gzip_bomb"}),
         json!({"do": "present", "certificate": "wrong_name"}),
+        json!({"do": "speak", "language": "only_http2"}),
+        json!({"do": "lose_new", "connections": 1}),
+        json!({"do": "delay_new", "connections": 1, "by_ms": 5}),
         json!({"do": "cut"}),
         json!({"do": "restore"}),
         json!({"do": "clear"}),
@@ -175,6 +178,7 @@ async fn every_command_is_understood_and_wrong_ones_are_named() {
         json!({"do": "trickle", "from": "server", "pace": {"bytes": 0, "every_ms": 5}}),
         json!({"do": "replace_bodies", "status": 1, "html": ""}),
         json!({"do": "portal", "kind": "open"}),
+        json!({"do": "speak", "language": "spdy"}),
     ] {
         let refused = process.order(command.clone()).await;
         assert_eq!(refused.status, 400, "{command}");

@@ -217,6 +217,41 @@ async fn reset_new_accepts_and_resets() {
 }
 
 #[tokio::test]
+async fn the_first_of_the_new_connections_are_lost_then_late_then_as_ever() {
+    let mut line = Line::start().await;
+    let (mut old_client, mut old_server) = line.connection().await;
+    let hour = Duration::from_secs(3600);
+    line.control.lose_new(1).delay_new(1, hour);
+
+    let mut lost = connect(line.proxy.addr()).await;
+    say(&mut lost, b"into nothing").await;
+    patiently(line.control.wait_for_connection(2)).await;
+    let mut late = connect(line.proxy.addr()).await;
+    let mut late_server = line.server.accept().await;
+    say(&mut late, b"in an hour").await;
+    say(&mut late_server, b"in an hour").await;
+    line.connection().await;
+    for mut end in [lost, late, late_server] {
+        assert_silent(&mut end).await;
+    }
+    assert_eq!(line.control.report().vanished, 1);
+    say(&mut old_client, b"as ever").await;
+    hear(&mut old_server, b"as ever").await;
+
+    let while_it_wakes = Duration::from_millis(80);
+    line.control.delay_new(1, while_it_wakes);
+    let start = Instant::now();
+    let (mut client, mut server) = line.connection().await;
+    assert!(start.elapsed() >= while_it_wakes);
+    // Only the first bytes are late.
+    line.control.delay_new(1, hour);
+    say(&mut client, b"awake").await;
+    hear(&mut server, b"awake").await;
+    line.control.clear();
+    line.connection().await;
+}
+
+#[tokio::test]
 async fn refuse_closes_the_port_at_once_and_opens_the_same_one_again() {
     let mut line = Line::start().await;
     let (mut client, mut server) = line.connection().await;

@@ -32,12 +32,15 @@ use tokio::{
     sync::Notify,
     task::JoinSet,
 };
-use tokio_rustls::TlsAcceptor;
 
-use crate::faults::Cached;
+use crate::{
+    faults::{Cached, Speaks},
+    tls::Acceptors,
+};
 
 use super::{
     link::{Fate, Link, carry},
+    speech,
     upstream::Upstream,
 };
 
@@ -48,19 +51,19 @@ type Body = BoxBody<Bytes, hyper::Error>;
 
 pub(super) struct Relay {
     upstream: Upstream,
-    acceptor: Option<TlsAcceptor>,
+    acceptors: Option<Acceptors>,
     own_authority: String,
 }
 
 impl Relay {
     pub(super) fn new(
         upstream: Upstream,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        acceptors: Option<Acceptors>,
         own_addr: SocketAddr,
     ) -> Self {
         Self {
             upstream,
-            acceptor: tls.map(TlsAcceptor::from),
+            acceptors,
             own_authority: own_addr.to_string(),
         }
     }
@@ -82,12 +85,33 @@ impl Relay {
 pub(super) async fn relay(link: &Arc<Link>, client: TcpStream, relay: &Arc<Relay>) {
     let (wire_end, tls_end) = duplex(PIPE);
     let terminated = async {
-        match &relay.acceptor {
-            None => serve(tls_end, link, relay).await,
-            Some(acceptor) => match acceptor.accept(tls_end).await {
-                Ok(stream) => serve(stream, link, relay).await,
-                Err(error) => tracing::debug!(%error, "the client's TLS handshake failed"),
+        let Some(acceptors) = &relay.acceptors else {
+            return serve(tls_end, link, relay).await;
+        };
+        let speaks = link.shared().http(|script| script.speaks);
+        let spoken = match speaks {
+            Speaks::Http1 => match acceptors.http1.accept(tls_end).await {
+                Ok(stream) => {
+                    serve(stream, link, relay).await;
+                    Ok(())
+                }
+                Err(error) => Err(error),
             },
+            Speaks::OnlyHttp2 | Speaks::Http2AtOnce | Speaks::Http2InReply => {
+                let acceptor = if speaks == Speaks::OnlyHttp2 {
+                    &acceptors.http2
+                } else {
+                    &acceptors.silent
+                };
+                match acceptor.accept(tls_end).await {
+                    Ok(stream) => speech::http2(stream, speaks).await,
+                    Err(error) => Err(error),
+                }
+            }
+            Speaks::Tls10 | Speaks::RefusesTls12 => speech::old_tls(tls_end, speaks).await,
+        };
+        if let Err(error) = spoken {
+            tracing::debug!(%error, "the client's TLS failed");
         }
     };
     let terminated = async {

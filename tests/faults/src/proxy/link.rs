@@ -50,19 +50,19 @@ pub(crate) struct Link {
     shared: Arc<Shared>,
     fate: watch::Sender<Fate>,
     client_left: AtomicBool,
-    /// When a handshake on the slow wire would have been done.
+    /// Nothing arrives earlier: when a handshake on the slow wire would have been done, and what is late has come.
     established: Instant,
 }
 
 impl Link {
-    pub(crate) fn new(number: u64, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(number: u64, shared: Arc<Shared>, late_by: Duration) -> Self {
         let wire = *shared.wire().borrow();
         Self {
             number,
             shared,
             fate: watch::Sender::new(Fate::Flows),
             client_left: AtomicBool::new(false),
-            established: Instant::now() + wire.delay() + wire.delay(),
+            established: Instant::now() + wire.delay() + wire.delay() + late_by,
         }
     }
 

@@ -4,6 +4,7 @@
 mod door;
 mod http;
 mod link;
+mod speech;
 mod tcp;
 mod upstream;
 
@@ -17,7 +18,7 @@ pub(crate) use self::{
 use crate::{
     control::Control,
     state::Shared,
-    tls::{self, Authority, TlsError},
+    tls::{Acceptors, Authority, TlsError},
 };
 use tokio::{
     sync::oneshot,
@@ -151,9 +152,6 @@ async fn accept(shared: Arc<Shared>, reach: Arc<Reach>, mut stopped: oneshot::Re
         if let Err(error) = client.set_nodelay(true) {
             tracing::debug!(%error, "the client left at once");
         }
-        if shared.resets_new() {
-            link.meet(Fate::Reset);
-        }
         let reach = Arc::clone(&reach);
         connections.spawn(async move {
             let _registered = link::Registered(&link);
@@ -265,12 +263,12 @@ impl HttpBuilder {
             Listen::TlsOwn => Some(Authority::generate()?),
             Listen::Tls { certificate, key } => Some(Authority::from_pem(certificate, key)?),
         };
-        let acceptor = match &authority {
-            Some(authority) => Some(tls::server_config(authority, Arc::clone(&shared))?),
+        let acceptors = match &authority {
+            Some(authority) => Some(Acceptors::new(authority, Arc::clone(&shared))?),
             None => None,
         };
         let path = upstream.path().to_owned();
-        let relay = http::Relay::new(upstream, acceptor, shared.door.addr());
+        let relay = http::Relay::new(upstream, acceptors, shared.door.addr());
         let authority_pem = authority.map(|authority| authority.certificate_pem().to_owned());
         Ok(Proxy::start(
             shared,

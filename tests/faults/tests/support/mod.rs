@@ -159,11 +159,12 @@ pub async fn tls(
     for certificate in CertificateDer::pem_slice_iter(authority_pem.as_bytes()) {
         roots.add(certificate.expect("PEM")).expect("root");
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from("127.0.0.1").expect("name");
     patiently(TlsConnector::from(Arc::new(config)).connect(name, stream)).await
 }
