@@ -57,7 +57,7 @@ fn tls(reason: TlsReason) -> Error {
             TlsReason::ClientCertificateNeeded | TlsReason::ClientCertificateRefused => {
                 return Error::ClientCertificateNeeded;
             }
-            TlsReason::Incompatible => "no common version",
+            TlsReason::Incompatible => "no common version or protocol",
             TlsReason::RefusedByServer => "refused by the server",
             TlsReason::NotTls => "not TLS",
             TlsReason::Other => "other",

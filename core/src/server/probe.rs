@@ -138,7 +138,7 @@ pub async fn probe_server(
         Ok(answer) => answer,
         Err(mut error) => {
             if error.kind == TransportErrorKind::Reset
-                && let Some(kind) = refusal_in_handshake(dialler, address).await
+                && let Some(kind) = first_word(dialler, address).await
             {
                 error.kind = kind;
             }
@@ -161,18 +161,20 @@ pub async fn probe_server(
 }
 
 /// What a server says that ends a connection at once. A server that wants a certificate says so only after the client has
-/// sent its first request, and what it says is lost if it closes before it has read that. So nothing is sent here.
-async fn refusal_in_handshake(
-    dialler: &Dialler,
-    address: &ServerAddress,
-) -> Option<TransportErrorKind> {
+/// sent its first request, and what it says is lost if it closes before it has read that; so is what a server of HTTP/2 says
+/// unasked. So nothing is sent here.
+async fn first_word(dialler: &Dialler, address: &ServerAddress) -> Option<TransportErrorKind> {
     let mut stream = match dialler.dial(address).await {
         Ok(stream) => stream,
         Err(error) => return Some(error.kind).filter(|kind| is_tls(*kind)),
     };
     let read = tokio::time::timeout(policy::SECOND_PROBE, stream.read_u8()).await;
-    let error = read.ok()?.err()?;
-    classify(&error).filter(|kind| is_tls(*kind))
+    match read.ok()? {
+        // A server of HTTP/1.1 speaks unasked only to say that nobody asks: 408.
+        Ok(b'H') => None,
+        Ok(_) => Some(TransportErrorKind::Protocol),
+        Err(error) => classify(&error).filter(|kind| is_tls(*kind)),
+    }
 }
 
 fn is_tls(kind: TransportErrorKind) -> bool {

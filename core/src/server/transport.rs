@@ -37,8 +37,8 @@ pub enum TlsReason {
     /// The server does not take the client certificate.
     #[error("client certificate refused")]
     ClientCertificateRefused,
-    /// No version or cipher in common; TLS 1.2 is the oldest that is spoken.
-    #[error("no common version")]
+    /// No version, cipher or protocol in common; TLS 1.2 is the oldest that is spoken, and HTTP/1.1 within it.
+    #[error("no common version or protocol")]
     Incompatible,
     /// The server broke off the handshake with an alert that says no more.
     #[error("refused by the server")]
@@ -222,7 +222,10 @@ fn tls_reason(error: &rustls::Error) -> TlsReason {
             _ => TlsReason::BadCertificate,
         },
         Tls::PeerIncompatible(_) | Tls::NoApplicationProtocol => TlsReason::Incompatible,
-        Tls::AlertReceived(rustls::AlertDescription::ProtocolVersion) => TlsReason::Incompatible,
+        Tls::AlertReceived(
+            rustls::AlertDescription::ProtocolVersion
+            | rustls::AlertDescription::NoApplicationProtocol,
+        ) => TlsReason::Incompatible,
         Tls::AlertReceived(alert) => refused_with(*alert),
         Tls::InvalidMessage(_) => TlsReason::NotTls,
         _ => TlsReason::Other,

@@ -579,6 +579,24 @@ async fn a_probe_says_what_is_in_the_way() {
     }
 }
 
+/// What a peer of HTTP/2 says unasked may be lost with the connection that carried a request.
+#[tokio::test]
+async fn a_probe_finds_out_who_speaks_another_protocol_and_resets_requests() {
+    let listener = Listener::raw(|mut stream, number| async move {
+        if number == 0 {
+            read_request(&mut stream).await;
+            stream.set_zero_linger().unwrap();
+            return;
+        }
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        stream.write_all(&settings).await.unwrap();
+        std::future::pending().await
+    })
+    .await;
+    let probed = probe_server(&dialler(), &listener.address, "Tests/1.0").await;
+    assert_eq!(probed, Err(ProbeError::NotMattermost));
+}
+
 /// Hazard A18.
 #[tokio::test]
 async fn a_server_with_an_ipv6_address_only_is_reached_by_address_and_by_name() {
