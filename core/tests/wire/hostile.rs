@@ -580,6 +580,8 @@ async fn a_probe_says_what_is_in_the_way() {
 }
 
 /// What a peer of HTTP/2 says unasked may be lost with the connection that carried a request.
+///
+/// Hazard A05.
 #[tokio::test]
 async fn a_probe_finds_out_who_speaks_another_protocol_and_resets_requests() {
     let listener = Listener::raw(|mut stream, number| async move {

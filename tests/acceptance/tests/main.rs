@@ -11,6 +11,7 @@ mod airplane;
 mod backup;
 mod canary;
 mod captive;
+mod first_packets;
 mod idle;
 mod in_between;
 mod key_store;
@@ -30,6 +31,7 @@ mod mm_t941;
 mod mm_t942;
 mod offline_sign_out;
 mod older_server;
+mod other_protocols;
 mod other_servers;
 mod other_tokens;
 mod outage;
@@ -73,11 +75,13 @@ fn main() -> ExitCode {
         ("backup", backup::CASES),
         ("canary", canary::CASES),
         ("captive", captive::CASES),
+        ("first_packets", first_packets::CASES),
         ("in_between", in_between::CASES),
         ("key_store", key_store::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),
         ("older_server", older_server::CASES),
+        ("other_protocols", other_protocols::CASES),
         ("other_servers", other_servers::CASES),
         ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),

@@ -162,10 +162,7 @@ impl Acceptors {
     }
 }
 
-fn server_config(
-    authority: &Authority,
-    shared: Arc<Shared>,
-) -> Result<ServerConfig, TlsError> {
+fn server_config(authority: &Authority, shared: Arc<Shared>) -> Result<ServerConfig, TlsError> {
     const NAMES: &[&str] = &["127.0.0.1", "localhost"];
     let wardrobe = Wardrobe {
         shared,

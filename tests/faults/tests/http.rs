@@ -426,7 +426,10 @@ async fn an_old_tls_ends_the_handshake() {
     let line = Line::start().await;
     for (language, complaint) in [
         (Speaks::Tls10, "peer is incompatible"),
-        (Speaks::RefusesTls12, "received fatal alert: ProtocolVersion"),
+        (
+            Speaks::RefusesTls12,
+            "received fatal alert: ProtocolVersion",
+        ),
     ] {
         line.control.speak(language);
         let refused = tls(connect(line.addr()).await, line.authority()).await;

@@ -1,0 +1,76 @@
+//! A radio that wakes: what is sent first after a sleep arrives late, or not at all. The device waits, comes back by itself,
+//! and neither doubts the session nor dials in a storm.
+
+use std::time::{Duration, Instant};
+
+use steadfast::{Link, Standing};
+use steadfast_acceptance::{Device, Shown, World, cases};
+use steadfast_lab::device::message::Kind;
+
+cases![
+    late_first_packets_are_waited_for,
+    lost_first_packets_cost_one_try_each,
+];
+
+/// What a resume dials: the question about the session, and the socket.
+const DIALS: u64 = 2;
+
+/// Longer than the radio of a phone takes to wake.
+const WAKING: Duration = Duration::from_secs(4);
+
+async fn asleep(world: &World, kind: Kind) -> Device {
+    let device = world.device(kind).await;
+    device.sign_in_and_connect(&world.alice).await;
+    world.sessions_grow_up();
+    device.suspend().await;
+    device
+        .until_links("paused", |links| links.last() == Some(&Link::Paused))
+        .await;
+    device.network.wait_for_open(0).await;
+    device.forget_shown();
+    device
+}
+
+/// Opens the app; answers how many dials of the socket failed before it was up.
+async fn wakes(device: &Device) -> usize {
+    let slept = device.links().len();
+    device.open().await;
+    let links = device
+        .until_links("a live link", |links| links[slept..].contains(&Link::Live))
+        .await;
+    let failed = |pair: &&[Link]| matches!(pair, [Link::Connecting, Link::Waiting { .. }]);
+    links[slept..].windows(2).filter(failed).count()
+}
+
+async fn nothing_was_doubted(device: &Device) {
+    assert_eq!(device.verify().await, Standing::Active);
+    assert_eq!(device.shown(), [Shown::Content]);
+    assert!(device.told().is_empty());
+}
+
+/// Hazard A31.
+async fn late_first_packets_are_waited_for(world: &World) {
+    let device = asleep(world, Kind::IPhone).await;
+    let before = device.network.accepted();
+    device.network.delay_new(u64::MAX, WAKING);
+    let opened = Instant::now();
+    assert_eq!(wakes(&device).await, 0);
+    assert!(opened.elapsed() >= WAKING);
+    let dials = device.network.accepted() - before;
+    assert!(dials <= 2 * DIALS, "{dials} dials");
+    device.network.clear();
+    nothing_was_doubted(&device).await;
+}
+
+/// Hazard A31.
+async fn lost_first_packets_cost_one_try_each(world: &World) {
+    let device = asleep(world, Kind::Android).await;
+    let before = device.network.report();
+    device.network.lose_new(DIALS);
+    assert_eq!(wakes(&device).await, 1);
+    let after = device.network.report();
+    assert_eq!(after.vanished - before.vanished, DIALS);
+    let dials = after.accepted - before.accepted;
+    assert!(dials <= 2 * DIALS, "{dials} dials");
+    nothing_was_doubted(&device).await;
+}
