@@ -155,6 +155,10 @@ pub enum Error {
     /// The server wants a client certificate, or another one than the profile names.
     #[error("the server wants a client certificate")]
     ClientCertificateNeeded,
+    /// The platform did not let the client certificate be used: it did not sign within ten seconds, or at all. The device may
+    /// be locked, or the user did not answer, or said no.
+    #[error("the client certificate cannot be used now")]
+    ClientCertificateUnavailable,
     /// The network's own proxy wants a user name and a password, or other ones.
     #[error("the proxy wants a user name and a password")]
     ProxyCredentialsNeeded,
@@ -256,6 +260,7 @@ impl Error {
             Self::PreAuthenticationNeeded => "pre_authentication_needed",
             Self::PreAuthenticationRefused => "pre_authentication_refused",
             Self::ClientCertificateNeeded => "client_certificate_needed",
+            Self::ClientCertificateUnavailable => "client_certificate_unavailable",
             Self::ProxyCredentialsNeeded => "proxy_credentials_needed",
             Self::OnlyClearText => "only_clear_text",
             Self::InsecureConnection { .. } => "insecure_connection",
@@ -321,6 +326,7 @@ impl Error {
             Self::Offline
             | Self::UnknownHost
             | Self::Timeout
+            | Self::ClientCertificateUnavailable
             | Self::Intercepted
             | Self::ServerProblem
             | Self::RateLimited { .. }

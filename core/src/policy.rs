@@ -31,7 +31,8 @@ pub const DEAD_LINK: Duration = seconds(10);
 pub const SECOND_LOOK: Window = window(2, 4);
 /// No `hello` for this long after an upgrade is a hint. The server drops an unauthenticated socket after 5 s.
 pub const HELLO_WATCHDOG: Duration = seconds(10);
-/// A connection that is not up by then is given up.
+/// A connection that is not up by then is given up. One with a client certificate has [`CERTIFICATE_DEADLINE`] on top, so that
+/// a user who is asked does not look like a network that does not answer.
 pub const CONNECT_TIMEOUT: Duration = seconds(10);
 /// A request that is not answered whole by then is given up.
 pub const REQUEST_DEADLINE: Duration = seconds(30);
@@ -125,6 +126,8 @@ pub const REQUEST_IDS_REMEMBERED: usize = 64;
 pub const REQUEST_WAITS_FOR_VERDICT: Duration = seconds(5);
 /// Deadline of a call into the platform's key store; then it counts as unavailable.
 pub const KEY_STORE_DEADLINE: Duration = seconds(10);
+/// What the platform gets for the client certificate in a handshake, its signature included: it may ask the user.
+pub const CERTIFICATE_DEADLINE: Duration = seconds(10);
 /// How long `suspend` waits for commits before it closes the file. The system kills an app that holds a lock.
 pub const SUSPEND_DEADLINE: Duration = seconds(3);
 /// Realtime events kept for a slow reader, then Gap.

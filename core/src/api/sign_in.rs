@@ -166,7 +166,7 @@ impl Steadfast {
     /// [`Error::Offline`], [`Error::Timeout`]; [`Error::InsecureConnection`], [`Error::OnlyClearText`];
     /// [`Error::NotMattermost`], [`Error::ServerTooOld`], [`Error::Moved`]; [`Error::Intercepted`],
     /// [`Error::PreAuthenticationNeeded`], [`Error::PreAuthenticationRefused`], [`Error::ClientCertificateNeeded`],
-    /// [`Error::ProxyCredentialsNeeded`]; [`Error::ServerProblem`], [`Error::RateLimited`].
+    /// [`Error::ClientCertificateUnavailable`], [`Error::ProxyCredentialsNeeded`]; [`Error::ServerProblem`], [`Error::RateLimited`].
     pub async fn probe_server(&self, at: impl Into<Destination>) -> Result<ServerInfo, Error> {
         let engine = self.engine().clone();
         let at = at.into();

@@ -57,6 +57,9 @@ fn tls(reason: TlsReason) -> Error {
             TlsReason::ClientCertificateNeeded | TlsReason::ClientCertificateRefused => {
                 return Error::ClientCertificateNeeded;
             }
+            TlsReason::ClientCertificateUnavailable => {
+                return Error::ClientCertificateUnavailable;
+            }
             TlsReason::Incompatible => "no common version or protocol",
             TlsReason::RefusedByServer => "refused by the server",
             TlsReason::NotTls => "not TLS",

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc;
+use std::time::Instant;
 
 use rustls::client::ResolvesClientCert;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
-use rustls::{SignatureAlgorithm, SignatureScheme};
+use rustls::{OtherError, SignatureAlgorithm, SignatureScheme};
 use rustls_pki_types::CertificateDer;
 
 use crate::policy;
@@ -27,39 +28,22 @@ pub enum SignatureKind {
 }
 
 impl SignatureKind {
-    const ALL: [(Self, SignatureScheme, SignatureAlgorithm); 5] = [
-        (
-            Self::EcdsaP256Sha256,
-            SignatureScheme::ECDSA_NISTP256_SHA256,
-            SignatureAlgorithm::ECDSA,
-        ),
-        (
-            Self::EcdsaP384Sha384,
-            SignatureScheme::ECDSA_NISTP384_SHA384,
-            SignatureAlgorithm::ECDSA,
-        ),
-        (
-            Self::Ed25519,
-            SignatureScheme::ED25519,
-            SignatureAlgorithm::ED25519,
-        ),
-        (
-            Self::RsaPssSha256,
-            SignatureScheme::RSA_PSS_SHA256,
-            SignatureAlgorithm::RSA,
-        ),
-        (
-            Self::RsaPkcs1Sha256,
-            SignatureScheme::RSA_PKCS1_SHA256,
-            SignatureAlgorithm::RSA,
-        ),
-    ];
+    fn scheme(self) -> SignatureScheme {
+        match self {
+            Self::EcdsaP256Sha256 => SignatureScheme::ECDSA_NISTP256_SHA256,
+            Self::EcdsaP384Sha384 => SignatureScheme::ECDSA_NISTP384_SHA384,
+            Self::Ed25519 => SignatureScheme::ED25519,
+            Self::RsaPssSha256 => SignatureScheme::RSA_PSS_SHA256,
+            Self::RsaPkcs1Sha256 => SignatureScheme::RSA_PKCS1_SHA256,
+        }
+    }
 
-    fn in_tls(self) -> (SignatureScheme, SignatureAlgorithm) {
-        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or(
-            (SignatureScheme::Unknown(0), SignatureAlgorithm::Unknown(0)),
-            |(_, scheme, algorithm)| (*scheme, *algorithm),
-        )
+    fn algorithm(self) -> SignatureAlgorithm {
+        match self {
+            Self::EcdsaP256Sha256 | Self::EcdsaP384Sha384 => SignatureAlgorithm::ECDSA,
+            Self::Ed25519 => SignatureAlgorithm::ED25519,
+            Self::RsaPssSha256 | Self::RsaPkcs1Sha256 => SignatureAlgorithm::RSA,
+        }
     }
 }
 
@@ -74,21 +58,36 @@ pub struct ClientCertificate {
 
 /// The platform's client certificates. The private key stays where it is: the core hands over what is to be signed.
 ///
-/// Called from threads of the core, during a handshake and never before. A call counts towards the ten seconds that a dial
-/// may take. `None` from [`certificate`](Self::certificate) lets the handshake go on without one; `None` from
-/// [`sign`](Self::sign) fails the connection.
+/// Called from threads of the core, during a handshake and never before. Both calls of a handshake together may take ten
+/// seconds; after that, or after a panic, the connection fails with
+/// [`Error::ClientCertificateUnavailable`](crate::Error::ClientCertificateUnavailable).
 pub trait ClientCertificates: Send + Sync {
-    /// The certificate of that name; `None` if there is none, or none that may be used now.
+    /// The certificate of that name; `None` if there is none, or none that may be used: then the handshake goes on without
+    /// one.
     fn certificate(&self, name: &str) -> Option<ClientCertificate>;
 
-    /// Signs `message`, which is not hashed yet, with the key of the certificate of that name; `None` if it cannot.
+    /// Signs `message`, which is not hashed yet, with the key of the certificate of that name. `None` if it cannot, because
+    /// the device is locked or the user said no: then the connection fails with
+    /// [`Error::ClientCertificateUnavailable`](crate::Error::ClientCertificateUnavailable).
     fn sign(&self, name: &str, kind: SignatureKind, message: &[u8]) -> Option<Vec<u8>>;
 }
 
-/// The platform's answer within the deadline. It may ask the user or another process, and must not hold up the sockets.
-fn within_deadline<T: Send + 'static>(
-    ask: impl FnOnce() -> Option<T> + Send + 'static,
-) -> Option<T> {
+/// The platform has the certificate, or may have it, and did not let it be used.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the client certificate cannot be used now")]
+pub(super) struct Unavailable;
+
+impl From<Unavailable> for rustls::Error {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Other(OtherError(Arc::new(unavailable)))
+    }
+}
+
+/// The platform's answer by then. It may ask the user or another process, and must not hold up the sockets.
+fn answer_by<T: Send + 'static>(
+    deadline: Instant,
+    ask: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Unavailable> {
     let (answer, answered) = mpsc::channel();
     std::thread::Builder::new()
         .name("steadfast-certificate".to_owned())
@@ -96,13 +95,9 @@ fn within_deadline<T: Send + 'static>(
             // Nobody may wait any more.
             let _ = answer.send(ask());
         })
-        .ok()?;
-    let wait = || {
-        answered
-            .recv_timeout(policy::KEY_STORE_DEADLINE)
-            .ok()
-            .flatten()
-    };
+        .map_err(|_| Unavailable)?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    let wait = || answered.recv_timeout(left).map_err(|_| Unavailable);
     let in_runtime = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if in_runtime {
@@ -126,9 +121,20 @@ impl std::fmt::Debug for Named {
 
 impl ResolvesClientCert for Named {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let deadline = Instant::now() + policy::CERTIFICATE_DEADLINE;
         let (platform, name) = (self.platform.clone(), self.name.clone());
         // Asked for at each handshake: a certificate is renewed under the same name.
-        let certificate = within_deadline(move || platform.certificate(&name))?;
+        let certificate = match answer_by(deadline, move || platform.certificate(&name)) {
+            Ok(certificate) => certificate?,
+            // From here TLS can only go on without a certificate, as if there were none. Its signer can fail.
+            Err(unavailable) => {
+                return Some(Arc::new(CertifiedKey::new(
+                    Vec::new(),
+                    Arc::new(unavailable),
+                )));
+            }
+        };
+        let preferred = *certificate.signs.first()?;
         let chain: Vec<_> = certificate
             .chain
             .into_iter()
@@ -141,6 +147,8 @@ impl ResolvesClientCert for Named {
             platform: self.platform.clone(),
             name: self.name.clone(),
             signs: certificate.signs,
+            algorithm: preferred.algorithm(),
+            deadline,
         };
         Some(Arc::new(CertifiedKey::new(chain, Arc::new(key))))
     }
@@ -154,6 +162,8 @@ struct PlatformKey {
     platform: Arc<dyn ClientCertificates>,
     name: Arc<str>,
     signs: Vec<SignatureKind>,
+    algorithm: SignatureAlgorithm,
+    deadline: Instant,
 }
 
 impl std::fmt::Debug for PlatformKey {
@@ -168,18 +178,17 @@ impl SigningKey for PlatformKey {
             .signs
             .iter()
             .copied()
-            .find(|kind| offered.contains(&kind.in_tls().0))?;
+            .find(|kind| offered.contains(&kind.scheme()))?;
         Some(Box::new(PlatformSigner {
             platform: self.platform.clone(),
             name: self.name.clone(),
             kind,
+            deadline: self.deadline,
         }))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
-        self.signs
-            .first()
-            .map_or(SignatureAlgorithm::Unknown(0), |kind| kind.in_tls().1)
+        self.algorithm
     }
 }
 
@@ -187,6 +196,7 @@ struct PlatformSigner {
     platform: Arc<dyn ClientCertificates>,
     name: Arc<str>,
     kind: SignatureKind,
+    deadline: Instant,
 }
 
 impl std::fmt::Debug for PlatformSigner {
@@ -199,11 +209,35 @@ impl Signer for PlatformSigner {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rustls::Error> {
         let (platform, name, kind) = (self.platform.clone(), self.name.clone(), self.kind);
         let message = message.to_vec();
-        within_deadline(move || platform.sign(&name, kind, &message))
-            .ok_or_else(|| rustls::Error::General("the platform did not sign".to_owned()))
+        let signature = answer_by(self.deadline, move || platform.sign(&name, kind, &message))?;
+        Ok(signature.ok_or(Unavailable)?)
     }
 
     fn scheme(&self) -> SignatureScheme {
-        self.kind.in_tls().0
+        self.kind.scheme()
+    }
+}
+
+/// The key of a certificate that the platform did not tell in time: a handshake that wants it fails.
+impl SigningKey for Unavailable {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        Some(Box::new(UnavailableSigner(*offered.first()?)))
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        SignatureAlgorithm::Anonymous
+    }
+}
+
+#[derive(Debug)]
+struct UnavailableSigner(SignatureScheme);
+
+impl Signer for UnavailableSigner {
+    fn sign(&self, _: &[u8]) -> Result<Vec<u8>, rustls::Error> {
+        Err(Unavailable.into())
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        self.0
     }
 }

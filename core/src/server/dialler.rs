@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures_util::StreamExt;
@@ -193,12 +194,20 @@ impl Dialler {
         self.pre_auth.as_ref()
     }
 
-    /// Connects to the server within [`policy::CONNECT_TIMEOUT`], TLS included.
+    /// How long a connection may take until it is up, TLS included.
+    fn connect_timeout(&self) -> Duration {
+        match self.profile.client_certificate {
+            Some(_) => policy::CONNECT_TIMEOUT + policy::CERTIFICATE_DEADLINE,
+            None => policy::CONNECT_TIMEOUT,
+        }
+    }
+
+    /// Connects to the server, TLS included, within the time that a connection may take.
     pub async fn dial(
         &self,
         address: &ServerAddress,
     ) -> Result<Box<dyn Transport>, TransportError> {
-        tokio::time::timeout(policy::CONNECT_TIMEOUT, self.connect(address))
+        tokio::time::timeout(self.connect_timeout(), self.connect(address))
             .await
             .unwrap_or(Err(TransportErrorKind::Timeout))
             .map_err(TransportError::before)
@@ -260,7 +269,7 @@ impl Dialler {
             .referer(false)
             .user_agent(user_agent)
             .tcp_nodelay(true)
-            .connect_timeout(policy::CONNECT_TIMEOUT)
+            .connect_timeout(self.connect_timeout())
             .pool_max_idle_per_host(idle_connections);
         if let Some(way) = self.proxy() {
             let mut proxy =

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use super::certificates::Unavailable;
 use super::proxy::ProxyError;
 use super::resolver::ResolveError;
 use super::tls::NotPinned;
@@ -37,6 +38,9 @@ pub enum TlsReason {
     /// The server does not take the client certificate.
     #[error("client certificate refused")]
     ClientCertificateRefused,
+    /// The platform did not let the client certificate be used now.
+    #[error("client certificate cannot be used now")]
+    ClientCertificateUnavailable,
     /// No version, cipher or protocol in common; TLS 1.2 is the oldest that is spoken, and HTTP/1.1 within it.
     #[error("no common version or protocol")]
     Incompatible,
@@ -228,6 +232,7 @@ fn tls_reason(error: &rustls::Error) -> TlsReason {
         ) => TlsReason::Incompatible,
         Tls::AlertReceived(alert) => refused_with(*alert),
         Tls::InvalidMessage(_) => TlsReason::NotTls,
+        Tls::Other(other) if other.0.is::<Unavailable>() => TlsReason::ClientCertificateUnavailable,
         _ => TlsReason::Other,
     }
 }

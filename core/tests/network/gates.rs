@@ -1,11 +1,12 @@
 //! What stands before a server and wants something of its own: a secret, a certificate; and keys that the app pins.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use steadfast::secret::SecretText;
 use steadfast::{
-    Destination, Error, NetworkProfile, Pin, Pins, SignInAgain, SsoMethod, Standing, Steadfast,
-    UnixMillis, WebCookie, WebView,
+    ClientCertificate, ClientCertificates, Destination, Error, NetworkProfile, Pin, Pins,
+    SignInAgain, SignatureKind, SsoMethod, Standing, Steadfast, UnixMillis, WebCookie, WebView,
 };
 
 use crate::support::{
@@ -284,6 +285,89 @@ async fn a_client_certificate_is_shown_and_its_key_stays_with_the_platform() {
         assert!(signed > 0 && signed <= full, "{signed} of {full}");
         core.close().await;
     }
+}
+
+/// How far a platform comes whose key cannot be used now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Locked {
+    /// It does not sign: the user said no.
+    DoesNotSign,
+    /// It waits for the user, who does not come.
+    SignsNever,
+    /// It does not even get to the certificate.
+    TellsNothing,
+}
+
+struct LockedPlatform(Arc<Platform>, Locked);
+
+fn wait_for_the_user() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+impl ClientCertificates for LockedPlatform {
+    fn certificate(&self, name: &str) -> Option<ClientCertificate> {
+        if self.1 == Locked::TellsNothing {
+            wait_for_the_user();
+        }
+        self.0.certificate(name)
+    }
+
+    fn sign(&self, _: &str, _: SignatureKind, _: &[u8]) -> Option<Vec<u8>> {
+        if self.1 == Locked::SignsNever {
+            wait_for_the_user();
+        }
+        None
+    }
+}
+
+/// Ten seconds are what a platform gets. Hazards E09.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_whose_key_cannot_be_used_now_is_neither_missing_nor_an_insecure_connection()
+{
+    let (folder, server) = (tempfile::tempdir().unwrap(), server().await);
+    let issuer = authority("Company");
+    let platform = Platform::with_certificate_of(&issuer);
+    let cases = [
+        (Locked::DoesNotSign, false),
+        (Locked::DoesNotSign, true),
+        (Locked::SignsNever, false),
+        (Locked::TellsNothing, false),
+        (Locked::TellsNothing, true),
+    ];
+    let ask = async |(locked, old_tls): (Locked, bool)| {
+        let rules = Rules {
+            clients_of: Some(issuer.der().to_vec()),
+            old_tls,
+            ..Rules::default()
+        };
+        let gate = Gate::before(&server, rules).await;
+        let folder = folder.path().join(format!("{locked:?}{old_tls}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut config = config(&folder, &gate);
+        config.network.certificates = Some(Arc::new(LockedPlatform(platform.clone(), locked)));
+        let core = open(&folder, config);
+        let profile = NetworkProfile {
+            client_certificate: Some("work".to_owned()),
+            ..NetworkProfile::default()
+        };
+        let at = Destination::new(gate.url()).with_profile(profile.clone());
+        let typed = alice_at(&gate.url()).with_profile(profile);
+        let (probed, signed_in) = tokio::join!(core.probe_server(at), core.sign_in(typed));
+        for refused in [probed.err(), signed_in.err()] {
+            let code = refused.as_ref().map(Error::code);
+            assert_eq!(
+                code,
+                Some("client_certificate_unavailable"),
+                "{locked:?}, old TLS {old_tls}: {refused:?}"
+            );
+            assert!(refused.unwrap().is_retryable());
+        }
+        assert!(gate.heads().is_empty());
+        core.close().await;
+    };
+    futures_util::future::join_all(cases.map(ask)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
