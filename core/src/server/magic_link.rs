@@ -48,12 +48,12 @@ impl Rest {
         link_token: &SecretText,
         device_id: Option<&str>,
     ) -> Result<SignInOutcome, TransportError> {
-        let mut body = json!({ "magic_link_token": link_token.expose() });
+        let mut body = vec![("magic_link_token", link_token.expose())];
         if let Some(device_id) = device_id {
-            body["device_id"] = json!(device_id);
+            body.push(("device_id", device_id));
         }
         let request = RequestParts::post("/api/v4/users/login")
-            .json(&body)
+            .secret_json(&body)
             .fresh()
             .body_limit(policy::VERDICT_BODY_LIMIT)
             .own_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))

@@ -25,6 +25,7 @@ pub mod sso;
 pub mod tls;
 pub mod transfer;
 pub mod transport;
+mod wiped;
 pub mod wire;
 
 pub use address::{AddressError, ClearText, InvalidPath, ServerAddress};

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 
+use super::wiped;
 use crate::policy;
 use crate::secret::SecretText;
 use crate::session::UnixMillis;
@@ -101,10 +102,8 @@ impl HttpProxy {
             credentials.user,
             credentials.password.expose()
         ));
-        let mut value =
-            HeaderValue::from_str(&format!("Basic {}", STANDARD.encode(pair.as_bytes()))).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        let encoded = zeroize::Zeroizing::new(STANDARD.encode(pair.as_bytes()));
+        wiped::header(&["Basic ", &encoded])
     }
 }
 
@@ -248,13 +247,8 @@ impl NetworkProfile {
         let Some(secret) = &self.pre_auth else {
             return Ok(None);
         };
-        let mut value =
-            HeaderValue::from_str(secret.expose()).map_err(|_| ProfileError::PreAuth)?;
-        if secret.is_empty() {
-            return Err(ProfileError::PreAuth);
-        }
-        value.set_sensitive(true);
-        Ok(Some(value))
+        let value = wiped::header(&[secret.expose()]).filter(|value| !value.is_empty());
+        value.map(Some).ok_or(ProfileError::PreAuth)
     }
 }
 

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::cookies;
 use super::gateway::{Gateway, PreAuth};
 use super::headers;
 use super::transport::{TransportError, TransportErrorKind};
+use super::wiped;
 use super::wire::{ErrorBody, is_error_id, is_id};
+use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::session::UnixMillis;
 
@@ -95,14 +98,23 @@ impl Incoming {
         body_limit: usize,
         secrets: Secrets,
     ) -> Result<Reply, TransportError> {
-        let mut body = BytesMut::new();
+        // Room for a small answer at once: a buffer that grows leaves copies behind.
+        let room = body_limit.min(policy::VERDICT_BODY_LIMIT);
+        let announced = self.length().map_or(Ok(0), usize::try_from);
+        let mut body = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(room).min(room)));
         while let Some(chunk) = self.chunk().await? {
             if body.len() + chunk.len() > body_limit {
                 return Err(TransportError::after(TransportErrorKind::TooLarge));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(self.facts(body.freeze(), secrets))
+        // Those that may bring a session are among the small ones.
+        let body = if body_limit <= policy::VERDICT_BODY_LIMIT {
+            wiped::bytes(body)
+        } else {
+            std::mem::take(&mut *body).into()
+        };
+        Ok(self.facts(body, secrets))
     }
 
     fn facts(&self, body: Bytes, secrets: Secrets) -> Reply {

@@ -15,6 +15,7 @@ use super::dialler::Dialler;
 use super::gateway::PreAuth;
 use super::reply::{Incoming, Reply, Secrets, failed};
 use super::transport::{TransportError, TransportErrorKind};
+use super::wiped;
 use crate::policy;
 use crate::secret::Token;
 
@@ -163,6 +164,12 @@ impl RequestParts {
     #[must_use]
     pub fn json(self, body: &serde_json::Value) -> Self {
         self.body("application/json", body.to_string())
+    }
+
+    /// Sets a JSON object of texts as the body, whose memory is wiped afterwards.
+    #[must_use]
+    pub(super) fn secret_json(self, texts: &[(&str, &str)]) -> Self {
+        self.body("application/json", wiped::json(texts))
     }
 
     /// Authenticates with this token.
@@ -366,7 +373,7 @@ impl Rest {
             HeaderValue::from_static("identity"),
         );
         if let Some(token) = &request.token {
-            headers.insert(header::AUTHORIZATION, bearer(token).ok_or(invalid)?);
+            headers.insert(header::AUTHORIZATION, wiped::bearer(token).ok_or(invalid)?);
         }
         if let Some(secret) = pre_auth {
             headers.insert(PRE_AUTH, secret.clone());
@@ -384,11 +391,4 @@ struct Prepared {
     method: Method,
     url: url::Url,
     headers: HeaderMap,
-}
-
-/// The `Authorization` header of a token, marked so that no library logs it.
-pub(super) fn bearer(token: &Token) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }

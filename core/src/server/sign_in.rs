@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use serde_json::json;
 
 use super::gateway::Gateway;
 use super::reply::{Reply, Secrets};
@@ -123,26 +122,26 @@ impl Rest {
         &self,
         credentials: &Credentials,
     ) -> Result<SignInOutcome, TransportError> {
-        let mut body = json!({
-            "login_id": credentials.login_id,
-            "password": credentials.password.expose(),
-        });
+        let mut body = vec![
+            ("login_id", credentials.login_id.as_str()),
+            ("password", credentials.password.expose()),
+        ];
         let code = credentials
             .mfa_code
             .as_ref()
             .filter(|code| !code.is_empty());
         if let Some(code) = code {
-            body["token"] = json!(code.expose());
+            body.push(("token", code.expose()));
         }
         if let Some(device_id) = &credentials.device_id {
-            body["device_id"] = json!(device_id);
+            body.push(("device_id", device_id));
         }
         if credentials.ldap_only {
             // A text: the server decodes a map of texts.
-            body["ldap_only"] = json!("true");
+            body.push(("ldap_only", "true"));
         }
         let mut request = RequestParts::post("/api/v4/users/login")
-            .json(&body)
+            .secret_json(&body)
             .fresh()
             .body_limit(policy::VERDICT_BODY_LIMIT)
             .own_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));

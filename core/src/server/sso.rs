@@ -9,7 +9,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Deserialize;
-use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -233,13 +232,13 @@ impl Rest {
         verifier: &SecretText,
         state: &str,
     ) -> Result<Answer<Exchanged>, TransportError> {
-        let body = json!({
-            "login_code": code.expose(),
-            "code_verifier": verifier.expose(),
-            "state": state,
-        });
+        let body = [
+            ("login_code", code.expose()),
+            ("code_verifier", verifier.expose()),
+            ("state", state),
+        ];
         let request = RequestParts::post("/api/v4/users/login/sso/code-exchange")
-            .json(&body)
+            .secret_json(&body)
             .fresh()
             .body_limit(policy::VERDICT_BODY_LIMIT)
             .own_header(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -13,6 +13,11 @@ use steadfast::{
     LegacySource, Method, NetworkPath, NetworkProfile, PreviousInstallation, PushPayload, Reader,
     Request, Revision, SignIn, SignInAgain, SsoMethod, Steadfast, UnixMillis, Upload, UserQuery,
 };
+use zeroizing_alloc::ZeroAlloc;
+
+/// What any secret was in is wiped when it is given back: docs/adr/0030-an-allocator-that-wipes.md.
+#[global_allocator]
+static WIPING: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 /// Runs one operation, chosen at run time so that none is optimised away.
 #[unsafe(no_mangle)]
