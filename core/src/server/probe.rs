@@ -137,9 +137,12 @@ pub async fn probe_server(
     let answer = match rest.config(None).await {
         Ok(answer) => answer,
         Err(mut error) => {
-            if error.kind == TransportErrorKind::Reset
-                && let Some(kind) = first_word(dialler, address).await
-            {
+            // What is said before the request is sent, the HTTP client has no name for.
+            let may_have_spoken = matches!(
+                error.kind,
+                TransportErrorKind::Reset | TransportErrorKind::Other
+            );
+            if may_have_spoken && let Some(kind) = first_word(dialler, address).await {
                 error.kind = kind;
             }
             let only = speaks_clear_text(dialler, address, user_agent, error.kind).await;

@@ -579,24 +579,29 @@ async fn a_probe_says_what_is_in_the_way() {
     }
 }
 
-/// What a peer of HTTP/2 says unasked may be lost with the connection that carried a request.
+/// What such a peer says comes before the request, with it, or is lost with the connection that carried it.
 ///
 /// Hazard A05.
-#[tokio::test]
-async fn a_probe_finds_out_who_speaks_another_protocol_and_resets_requests() {
-    let listener = Listener::raw(|mut stream, number| async move {
-        if number == 0 {
-            read_request(&mut stream).await;
-            stream.set_zero_linger().unwrap();
-            return;
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_finds_out_who_speaks_http2_unasked() {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let patient = Listener::raw(|mut stream, _| async move {
+        let _ = stream.write_all(&SETTINGS).await;
+        while read_request(&mut stream).await.is_some() {}
+    });
+    let hasty = Listener::raw(|mut stream, number| async move {
+        if number % 2 == 1 {
+            let _ = stream.write_all(&SETTINGS).await;
         }
-        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-        stream.write_all(&settings).await.unwrap();
-        std::future::pending().await
-    })
-    .await;
-    let probed = probe_server(&dialler(), &listener.address, "Tests/1.0").await;
-    assert_eq!(probed, Err(ProbeError::NotMattermost));
+        read_request(&mut stream).await;
+        stream.set_zero_linger().unwrap();
+    });
+    for listener in [patient.await, hasty.await] {
+        for _ in 0..50 {
+            let probed = probe_server(&dialler(), &listener.address, "Tests/1.0").await;
+            assert_eq!(probed, Err(ProbeError::NotMattermost));
+        }
+    }
 }
 
 /// Hazard A18.
