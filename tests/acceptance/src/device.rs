@@ -330,9 +330,19 @@ impl Device {
     /// The same, and the socket is up.
     pub async fn sign_in_and_connect(&self, user: &User) -> AccountId {
         let id = self.sign_in(user).await;
-        self.until_account(id, "a live link", |snapshot| snapshot.link == Link::Live)
-            .await;
+        self.until_live_account(id).await;
         id
+    }
+
+    /// Waits until the socket of the device's account is up.
+    pub async fn until_live(&self) -> Snapshot {
+        self.until_live_account(self.account()).await
+    }
+
+    /// Waits until the socket of that account is up.
+    pub async fn until_live_account(&self, id: AccountId) -> Snapshot {
+        let live = |snapshot: &Snapshot| snapshot.link == Link::Live;
+        self.until_account(id, "a live link", live).await
     }
 
     /// Waits until the device's account is so.
@@ -485,6 +495,17 @@ impl Device {
         self.canary.keep(Secret::key(key.expose()));
         self.canary.note(&format!("{key:?}"));
         key
+    }
+
+    /// The administrator on this device asks for the end of everyone's sessions, and confirms it.
+    ///
+    /// # Panics
+    /// If the core refuses.
+    pub async fn end_everyone(&self) {
+        let confirmation = self.core().prepare_end_everyone(self.account()).await;
+        let confirmation = confirmation.expect("asked");
+        let ended = self.core().confirm_end_everyone(confirmation).await;
+        ended.expect("everyone's sessions ended");
     }
 
     /// One of the app's own requests for the account.

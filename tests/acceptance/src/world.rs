@@ -214,6 +214,31 @@ impl World {
         Device::start(kind, folder, config, options.key_store, proxy, canary).await
     }
 
+    /// A device with Alice signed in and its socket up, and her session no longer young.
+    pub async fn signed_in(&self, kind: Kind) -> Device {
+        self.signed_in_with(kind, Options::default()).await
+    }
+
+    /// The same with something unusual.
+    pub async fn signed_in_with(&self, kind: Kind, options: Options) -> Device {
+        let device = self.device_with(kind, options).await;
+        device.sign_in_and_connect(&self.alice).await;
+        self.sessions_grow_up();
+        device
+    }
+
+    /// The server revokes every session of a user.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn revoke(&self, user: &User) {
+        let sessions = self.control().sessions(user.name);
+        assert!(!sessions.is_empty(), "{} has no session", user.name);
+        for session in sessions {
+            assert!(self.control().revoke_session(&session.id));
+        }
+    }
+
     /// The setup of a device that is to be a process of its own, with its network.
     pub async fn process(&self, kind: Kind, options: Options) -> (Setup, Proxy) {
         let folder = self.new_folder(kind);

@@ -60,9 +60,7 @@ async fn three_flights_leave_no_banner_behind(world: &World) {
         into_airplane_mode(&device, account).await;
         let dialled = device.network.accepted();
         device.airplane_off();
-        device
-            .until("a live link", |snapshot| snapshot.link == Link::Live)
-            .await;
+        device.until_live().await;
         assert!(device.network.accepted() > dialled);
     }
     assert_eq!(device.verify().await, Standing::Active);

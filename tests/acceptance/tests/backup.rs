@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Link, Standing};
+use steadfast::Standing;
 use steadfast_acceptance::{Device, Shown, User, World, cases};
 use steadfast_lab::device::message::Kind;
 use steadfast_testserver::Role;
@@ -57,9 +57,7 @@ async fn older_sessions_go_on_and_newer_ones_end_without_a_loss(world: &World) {
         .control()
         .wait_for_sockets(|sockets| sockets.iter().any(|socket| socket.authenticated));
     older.patiently("its socket at the server", of_older).await;
-    older
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    older.until_live().await;
     assert_eq!(older.verify().await, Standing::Active);
     assert_eq!(older.shown(), [Shown::Content]);
     assert!(older.told().is_empty());

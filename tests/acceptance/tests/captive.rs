@@ -23,13 +23,10 @@ cases![
     a_portal_that_the_system_says_is_passed_is_behind_in_seconds,
 ];
 
-const PAGE: &str =
-    "<!doctype html><title>Welcome to our Wi-Fi</title><p>Please accept our terms.</p>";
-
 async fn stays_signed_in_behind(world: &World, answer: Answer) {
-    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await;
     device.suspend().await;
     device.network.answer(answer);
     device.network.reset();
@@ -46,28 +43,23 @@ async fn stays_signed_in_behind(world: &World, answer: Answer) {
     device.open().await;
     device.verify().await;
     device.until_shows(Shown::Content).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     assert!(device.told().is_empty(), "{:?}", device.told());
 }
 
 /// Hazard A08. Q5.
 async fn a_page_with_status_200(world: &World) {
-    stays_signed_in_behind(world, Answer::new(200).html(PAGE)).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Page)).await;
 }
 
 /// Hazards A08, A17. Q5.
 async fn a_redirect(world: &World) {
-    let redirect = Answer::new(302)
-        .html(PAGE)
-        .header("location", "https://portal.invalid/login");
-    stays_signed_in_behind(world, redirect).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Redirect)).await;
 }
 
 /// Hazard A10. Q4, Q5.
 async fn a_page_with_status_401(world: &World) {
-    stays_signed_in_behind(world, Answer::new(401).html(PAGE)).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Unauthorized)).await;
 }
 
 /// Hazard A11. Q4.
@@ -86,7 +78,8 @@ async fn a_proxy_that_wants_a_login(world: &World) {
 
 /// Hazard A08. Q5.
 async fn network_authentication_required(world: &World) {
-    stays_signed_in_behind(world, Answer::new(511).html(PAGE)).await;
+    let answer = Answer::portal(Portal::NetworkAuthenticationRequired);
+    stays_signed_in_behind(world, answer).await;
 }
 
 /// What the stranger would answer cannot be read over a connection that nobody trusts; so it must be seen that the core dials,
@@ -94,9 +87,9 @@ async fn network_authentication_required(world: &World) {
 ///
 /// Hazard A09. Q5.
 async fn a_certificate_of_somebody_else(world: &World) {
-    let device = world.device_with(Kind::Android, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world
+        .signed_in_with(Kind::Android, Options::meddling())
+        .await;
     device.suspend().await;
     device
         .network
@@ -123,7 +116,7 @@ async fn a_certificate_of_somebody_else(world: &World) {
 /// Hazard A10.
 async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
     let device = world.device_with(Kind::Desktop, Options::meddling()).await;
-    device.network.answer(Answer::new(401).html(PAGE));
+    device.network.answer(Answer::portal(Portal::Unauthorized));
     let refused = device
         .core()
         .sign_in(world.alice.types(&device.server()))
@@ -134,9 +127,9 @@ async fn a_refused_sign_in_is_not_a_wrong_password(world: &World) {
 
 /// Signed in, resumed behind a portal, and told so.
 async fn behind(world: &World, portal: Portal) -> Device {
-    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await;
     device.suspend().await;
     device.network.answer(Answer::portal(portal)).reset();
     device.open().await;
@@ -150,9 +143,7 @@ async fn behind(world: &World, portal: Portal) -> Device {
 }
 
 async fn behind_it(device: &Device) {
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     let shown = device.shown();
     assert_eq!(shown.last(), Some(&Shown::Content));
     assert!(!shown.contains(&Shown::EXPIRED), "{shown:?}");

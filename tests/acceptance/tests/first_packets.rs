@@ -19,9 +19,7 @@ const DIALS: u64 = 2;
 const WAKING: Duration = Duration::from_secs(4);
 
 async fn asleep(world: &World, kind: Kind) -> Device {
-    let device = world.device(kind).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world.signed_in(kind).await;
     device.suspend().await;
     device
         .until_links("paused", |links| links.last() == Some(&Link::Paused))

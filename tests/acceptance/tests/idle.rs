@@ -13,14 +13,11 @@ const BY_ITSELF: Duration = Duration::from_secs(35);
 
 /// Q1.
 async fn told_by_itself_with_one_probe_and_at_most_two_reconnects(world: &World) {
-    let device = world.device(Kind::IPhone).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world.signed_in(Kind::IPhone).await;
     // Nothing of the sign-in is still under way.
     device.verify().await;
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
     let from = world.control().request_count();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     let took = device.until_expired().await;
     assert!(took < BY_ITSELF, "{took:?}");
     let told = device.until_told(1).await;

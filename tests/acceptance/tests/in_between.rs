@@ -21,10 +21,9 @@ cases![
 const ME: &str = "/api/v4/users/me";
 
 async fn connected(world: &World) -> Device {
-    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
-    device
+    world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await
 }
 
 /// The box is gone, and nothing of it stays behind.
@@ -32,9 +31,7 @@ async fn well_again(device: &Device) {
     device.network.clear().reset();
     device.verify().await;
     device.until_shows(Shown::Content).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     assert!(!device.shown().contains(&Shown::EXPIRED));
     assert!(device.told().is_empty(), "{:?}", device.told());
 }
@@ -42,6 +39,9 @@ async fn well_again(device: &Device) {
 /// Hazard A14.
 async fn an_answer_that_drips_ends_at_the_deadline_and_harms_nobody(world: &World) {
     let device = connected(world).await;
+    // It goes over a connection that is there: a new one would be given up after 10 s.
+    let warm = device.request(Request::new(Method::Get, ME)).await;
+    warm.expect("an answer");
     // Bytes come all the time, so only the deadline for the whole, which is 30 s, can end it.
     device
         .network
@@ -148,8 +148,7 @@ async fn a_cached_401_is_no_evidence(world: &World) {
 
 /// Revoked behind a box that spoils the evidence.
 async fn revoked(world: &World, device: &Device) {
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     let asked = device
         .core()
         .verify(device.account(), Duration::from_secs(5))

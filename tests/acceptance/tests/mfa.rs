@@ -48,9 +48,7 @@ async fn a_wrong_code_is_refused(world: &World) {
 
 /// Hazard D11.
 async fn enforcement_covers_and_signs_nobody_out(world: &World) {
-    let device = world.device(Kind::Desktop).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world.signed_in(Kind::Desktop).await;
     world.control().mfa_enforced(true);
     let snapshot = device
         .until("the cover of MFA", |snapshot| {

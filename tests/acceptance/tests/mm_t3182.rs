@@ -72,8 +72,7 @@ async fn a_revoked_session_is_covered_and_signed_in_again(world: &World) {
     let id = Way::SAML.sign_in(world, &device, &world.alice).await;
     world.sessions_grow_up();
     device.suspend().await;
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     device.forget_shown();
     device.open().await;
     device.until_expired().await;

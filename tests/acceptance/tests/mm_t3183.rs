@@ -142,14 +142,9 @@ async fn a_revoked_session_ends_on_the_sign_in_page(world: &World) {
     let device = world.device(Kind::Desktop).await;
     Way::OPEN_ID.offer_to(world, &device);
     Way::OPEN_ID.sign_in(world, &device, &world.alice).await;
-    device
-        .until("a live link", |snapshot| {
-            snapshot.link == steadfast::Link::Live
-        })
-        .await;
+    device.until_live().await;
     world.sessions_grow_up();
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     device.until_expired().await;
     assert_eq!(device.snapshot().reason, Some(Reason::SessionEnded));
     Way::OPEN_ID.sign_in(world, &device, &world.alice).await;

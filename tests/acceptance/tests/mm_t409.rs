@@ -33,9 +33,7 @@ async fn the_same_user_finds_everything_again(world: &World) {
     let device = world.device(Kind::Android).await;
     let before = device.sign_in_and_connect(&world.alice).await;
     world.sessions_grow_up();
-    for session in world.control().sessions(world.alice.name) {
-        assert!(world.control().revoke_session(&session.id));
-    }
+    world.revoke(&world.alice);
     device.until_expired().await;
     let after = device.sign_in(&world.alice).await;
     assert_eq!(before, after, "the same account");

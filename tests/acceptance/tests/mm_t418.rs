@@ -30,9 +30,7 @@ async fn close_from_elsewhere(world: &World, device: &Device, away: impl AsyncFn
 }
 
 async fn told_while_running(world: &World, kind: Kind) {
-    let mut device = world.device(kind).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let mut device = world.signed_in(kind).await;
     close_from_elsewhere(world, &device, Device::leave).await;
 
     let told = tokio::time::timeout(WITHIN_A_MINUTE, device.until_told(1)).await;
@@ -73,9 +71,7 @@ async fn classic_android_in_its_grace(world: &World) {
 
 /// Hazard D16. Q3.
 async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &World) {
-    let phone = world.device_with(Kind::IPhone, Options::strict()).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in_with(Kind::IPhone, Options::strict()).await;
     close_from_elsewhere(world, &phone, Device::suspend).await;
     phone.open().await;
     phone.forget_shown();
@@ -86,9 +82,7 @@ async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &
 
 /// MM-T420. Hazard D16.
 async fn a_notice_that_was_not_acknowledged_comes_again_after_a_restart(world: &World) {
-    let mut device = world.device(Kind::Desktop).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let mut device = world.signed_in(Kind::Desktop).await;
     device.stop_listening().await;
     close_from_elsewhere(world, &device, Device::leave).await;
     device.until_expired().await;

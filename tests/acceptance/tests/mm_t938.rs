@@ -62,9 +62,7 @@ async fn idle_devices_go_to_the_sign_in_page_by_themselves_and_others_stay(world
 }
 
 async fn a_device_in_use_goes_to_the_sign_in_page_at_once(world: &World) {
-    let phone = world.device(Kind::Android).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in(Kind::Android).await;
     revoke(world, world.alice.name).await;
     let teams = Request::new(Method::Get, "/api/v4/users/me/teams");
     let answer = phone.request(teams).await;
@@ -78,9 +76,7 @@ async fn a_device_in_use_goes_to_the_sign_in_page_at_once(world: &World) {
 }
 
 async fn the_user_can_sign_in_again(world: &World) {
-    let phone = world.device(Kind::IPhone).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in(Kind::IPhone).await;
     revoke(world, world.alice.name).await;
     phone.until_expired().await;
     phone.until_told(1).await;

@@ -17,9 +17,7 @@ async fn ending_all_of_ones_own_sessions_signs_every_device_out(world: &World) {
     phone.sign_in_and_connect(&world.alice).await;
     old_phone.sign_in_and_connect(&world.alice).await;
     of_bob.sign_in_and_connect(&world.bob).await;
-    let desktop = world.device(Kind::Desktop).await;
-    desktop.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let desktop = world.signed_in(Kind::Desktop).await;
 
     // One by one, as the product's page of active sessions does it; the desktop's own ends at the server.
     let sessions = desktop.core().active_sessions(desktop.account()).await;
@@ -51,9 +49,7 @@ async fn ending_all_of_ones_own_sessions_signs_every_device_out(world: &World) {
 async fn ending_all_but_this_one_keeps_this_one(world: &World) {
     let phone = world.device(Kind::Android).await;
     phone.sign_in_and_connect(&world.alice).await;
-    let desktop = world.device(Kind::Desktop).await;
-    desktop.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let desktop = world.signed_in(Kind::Desktop).await;
     let of_the_phone = phone.own_session().await;
     let ended = desktop
         .core()

@@ -21,13 +21,6 @@ async fn admin(world: &World) -> Device {
     device
 }
 
-async fn revoke_everyone(admin: &Device) {
-    let confirmation = admin.core().prepare_end_everyone(admin.account()).await;
-    let confirmation = confirmation.expect("asked");
-    let ended = admin.core().confirm_end_everyone(confirmation).await;
-    ended.expect("everyone's sessions ended");
-}
-
 async fn cancel_touches_no_session(world: &World) {
     let admin = admin(world).await;
     let phone = world.device(Kind::IPhone).await;
@@ -71,7 +64,7 @@ async fn every_device_of_everybody_goes_to_the_sign_in_page(world: &World) {
     locked.leave().await;
     asleep.suspend().await;
 
-    revoke_everyone(&admin).await;
+    admin.end_everyone().await;
     let awake = [&admin, &phone, &of_bob, &locked];
     join_all(awake.map(Device::until_expired)).await;
 
@@ -88,7 +81,7 @@ async fn the_confirming_device_asks_at_once(world: &World) {
     let admin = admin(world).await;
     world.sessions_grow_up();
     let before = world.control().request_count();
-    revoke_everyone(&admin).await;
+    admin.end_everyone().await;
     // The first request after the revocation is the question, made without waiting for a heartbeat.
     let asked = world
         .control()
@@ -107,11 +100,9 @@ async fn the_confirming_device_asks_at_once(world: &World) {
 
 async fn a_strict_device_that_slept_shows_no_content_before_the_sign_in_page(world: &World) {
     let admin = admin(world).await;
-    let phone = world.device_with(Kind::IPhone, Options::strict()).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in_with(Kind::IPhone, Options::strict()).await;
     phone.suspend().await;
-    revoke_everyone(&admin).await;
+    admin.end_everyone().await;
     phone.open().await;
     // From here on the app is displayed.
     assert_eq!(phone.shows(), Shown::Cover);

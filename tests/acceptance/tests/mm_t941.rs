@@ -49,12 +49,7 @@ enum First {
 async fn revoke_everyone(world: &World) {
     let admin = world.device(Kind::Desktop).await;
     admin.sign_in(&world.admin).await;
-    let confirmation = admin.core().prepare_end_everyone(admin.account()).await;
-    let ended = admin
-        .core()
-        .confirm_end_everyone(confirmation.expect("asked"))
-        .await;
-    ended.expect("everyone's sessions ended");
+    admin.end_everyone().await;
 }
 
 fn check(shown: &[Shown], policy: Policy) {
@@ -68,9 +63,7 @@ fn check(shown: &[Shown], policy: Policy) {
 }
 
 async fn airplane(world: &World, policy: Policy, first: First) {
-    let phone = world.device_with(Kind::Android, policy.options()).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in_with(Kind::Android, policy.options()).await;
     phone.airplane_on();
     phone.suspend().await;
     revoke_everyone(world).await;
@@ -94,9 +87,7 @@ async fn airplane(world: &World, policy: Policy, first: First) {
 }
 
 async fn in_the_background(world: &World, policy: Policy) {
-    let phone = world.device_with(Kind::IPhone, policy.options()).await;
-    phone.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let phone = world.signed_in_with(Kind::IPhone, policy.options()).await;
     phone.suspend().await;
     revoke_everyone(world).await;
     phone.open().await;

@@ -11,9 +11,7 @@ cases![
 ];
 
 async fn signed_out_offline(world: &World) -> Device {
-    let device = world.device(Kind::IPhone).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world.signed_in(Kind::IPhone).await;
     device.airplane_on();
     let signed_out = device.core().sign_out(device.account()).await;
     signed_out.expect("signed out");

@@ -27,9 +27,9 @@ fn failures(links: &[Link]) -> usize {
 }
 
 async fn is_told_apart_and_survived(world: &World, language: Speaks, problem: Error) {
-    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await;
     device.suspend().await;
     device.forget_shown();
     let seen = device.links().len();
@@ -48,9 +48,7 @@ async fn is_told_apart_and_survived(world: &World, language: Speaks, problem: Er
     assert_eq!(device.shown(), [Shown::Content]);
 
     device.network.speak(Speaks::Http1);
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     assert_eq!(device.verify().await, Standing::Active);
     assert_eq!(device.shown(), [Shown::Content]);
     assert!(device.told().is_empty());

@@ -17,13 +17,6 @@ cases![
     a_busy_server_ends_nothing,
 ];
 
-async fn signed_in(world: &World, kind: Kind) -> Device {
-    let device = world.device(kind).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
-    device
-}
-
 /// The session is good again, was all the time, and nobody was told otherwise.
 async fn nothing_ended(world: &World, device: &Device) {
     device.suspend().await;
@@ -53,12 +46,11 @@ async fn until_answered(world: &World, device: &Device, from: usize, status: u16
 
 /// Servers from 6 to 9: events go on, and the next question on the socket fails. Nothing else asks here.
 async fn a_socket_that_outlives_its_session_is_found_out(world: &World) {
-    let device = signed_in(world, Kind::Desktop).await;
+    let device = world.signed_in(Kind::Desktop).await;
     world
         .control()
         .settings(|settings| settings.sockets_outlive_revokes = true);
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     world.control().post(world.bob.name, "still heard");
     let sockets = world.control().live_sockets();
     assert!(
@@ -77,9 +69,7 @@ async fn an_access_token_whose_socket_was_silenced_goes_on(world: &World) {
     let server = device.server();
     let adopted = device.core().adopt_token(&server, token.as_str());
     adopted.await.expect("adopted");
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     world.sessions_grow_up();
     world
         .control()
@@ -92,7 +82,7 @@ async fn an_access_token_whose_socket_was_silenced_goes_on(world: &World) {
 }
 
 async fn pages_of_a_proxy_end_nothing(world: &World) {
-    let device = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::IPhone).await;
     for status in [502, 503, 504] {
         let from = world.control().request_count();
         world.control().maintenance(Some(status));
@@ -113,7 +103,7 @@ async fn pages_of_a_proxy_end_nothing(world: &World) {
 
 /// Its troubles come without an id; then the database is back.
 async fn a_hardened_server_ends_nothing(world: &World) {
-    let device = signed_in(world, Kind::Android).await;
+    let device = world.signed_in(Kind::Android).await;
     world
         .control()
         .settings(|settings| settings.hardened_mode = true);
@@ -131,7 +121,7 @@ async fn a_hardened_server_ends_nothing(world: &World) {
 
 /// Early 5.x.
 async fn a_missing_second_factor_told_with_401_ends_nothing(world: &World) {
-    let device = signed_in(world, Kind::Desktop).await;
+    let device = world.signed_in(Kind::Desktop).await;
     world
         .control()
         .settings(|settings| settings.mfa_required_with_401 = true);
@@ -148,7 +138,7 @@ async fn a_missing_second_factor_told_with_401_ends_nothing(world: &World) {
 }
 
 async fn a_busy_server_ends_nothing(world: &World) {
-    let device = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::IPhone).await;
     world.control().settings(|settings| settings.busy = true);
     let search = Request::new(Method::Post, "/api/v4/users/search")
         .json(&serde_json::json!({"term": "bob"}));

@@ -54,11 +54,7 @@ async fn an_access_token_outlives_its_session(world: &World) {
         .adopt_token(&device.server(), token.as_str())
         .await;
     adopted.expect("adopted");
-    device
-        .until("a live link", |snapshot| {
-            snapshot.link == steadfast::Link::Live
-        })
-        .await;
+    device.until_live().await;
     world.sessions_grow_up();
     let before = world.control().sessions(world.alice.name)[0].id.clone();
     assert!(world.control().revoke_session(&before));

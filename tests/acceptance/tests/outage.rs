@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Link, Method, Reason, Request, Standing};
+use steadfast::{Method, Reason, Request, Standing};
 use steadfast_acceptance::{Device, Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 use steadfast_testserver::Database;
@@ -30,13 +30,6 @@ fn outage(world: &World, database: Database) {
 
 fn back(world: &World) {
     world.control().database(Database::Healthy);
-}
-
-async fn signed_in(world: &World, kind: Kind) -> Device {
-    let device = world.device(kind).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
-    device
 }
 
 /// The server's health was asked for, and answered, at least so many times from a place in its log on.
@@ -73,7 +66,7 @@ fn never_signed_out(device: &Device) {
 
 /// Hazard D01. Q4.
 async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &World) {
-    let device = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::IPhone).await;
     let from = world.control().request_count();
     outage(world, Database::Stopped);
     ask(&device).await;
@@ -88,7 +81,7 @@ async fn asking_while_the_database_is_stopped_covers_and_comes_back(world: &Worl
 
 /// Hazard D01. Q4.
 async fn resuming_while_the_database_is_stopped_covers_and_comes_back(world: &World) {
-    let device = signed_in(world, Kind::Android).await;
+    let device = world.signed_in(Kind::Android).await;
     device.suspend().await;
     let from = world.control().request_count();
     outage(world, Database::Stopped);
@@ -97,16 +90,14 @@ async fn resuming_while_the_database_is_stopped_covers_and_comes_back(world: &Wo
     health_asked(world, &device, from, 1).await;
     back(world);
     device.until_shows(Shown::Content).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     never_signed_out(&device);
 }
 
 /// Hazard D01. Q4.
 async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
-    let device = signed_in(world, Kind::Desktop).await;
-    let other = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::Desktop).await;
+    let other = world.signed_in(Kind::IPhone).await;
     let elsewhere = other.own_session().await;
     outage(world, Database::Stopped);
     // The server looks at this user's sessions anew, finds no database, and the socket fails for good.
@@ -114,15 +105,13 @@ async fn an_idle_device_whose_socket_fails_comes_back(world: &World) {
     device.until_shows(Shown::Cover).await;
     back(world);
     device.until_shows(Shown::Content).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     never_signed_out(&device);
 }
 
 /// Hazard D01.
 async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &World) {
-    let device = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::IPhone).await;
     outage(world, Database::Frozen);
     let standing = device.verify().await;
     assert!(
@@ -137,7 +126,7 @@ async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &Wo
 
 /// Hazard D01.
 async fn a_device_that_is_restarted_during_an_outage_stays_suspect_and_comes_back(world: &World) {
-    let mut device = signed_in(world, Kind::Android).await;
+    let mut device = world.signed_in(Kind::Android).await;
     outage(world, Database::Stopped);
     ask(&device).await;
     device.until_shows(Shown::Cover).await;
@@ -150,10 +139,9 @@ async fn a_device_that_is_restarted_during_an_outage_stays_suspect_and_comes_bac
 }
 
 async fn a_revocation_before_an_outage_is_found_after_it(world: &World) {
-    let device = signed_in(world, Kind::IPhone).await;
+    let device = world.signed_in(Kind::IPhone).await;
     device.suspend().await;
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     let from = world.control().request_count();
     outage(world, Database::Stopped);
     device.open().await;
@@ -195,8 +183,8 @@ async fn a_right_password_after_the_outage_is_right(world: &World) {
 }
 
 async fn ending_a_session_is_not_already_gone(world: &World) {
-    let phone = signed_in(world, Kind::IPhone).await;
-    let desktop = signed_in(world, Kind::Desktop).await;
+    let phone = world.signed_in(Kind::IPhone).await;
+    let desktop = world.signed_in(Kind::Desktop).await;
     let on_phone = phone.own_session().await;
     world.control().database(Database::Stopped);
     let ended = desktop
@@ -219,7 +207,7 @@ async fn ending_a_session_is_not_already_gone(world: &World) {
 
 /// Hazard D05.
 async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
-    let device = signed_in(world, Kind::IPhoneClassic).await;
+    let device = world.signed_in(Kind::IPhoneClassic).await;
     let from = world.control().request_count();
     outage(world, Database::Stopped);
     let signed_out = device.core().sign_out(device.account()).await;
@@ -240,7 +228,7 @@ async fn a_sign_out_is_owed_until_it_is_proved(world: &World) {
 
 /// Hazard D01. Q4.
 async fn the_apps_own_requests_end_nothing(world: &World) {
-    let device = signed_in(world, Kind::Android).await;
+    let device = world.signed_in(Kind::Android).await;
     outage(world, Database::Stopped);
     let request = Request::new(Method::Get, "/api/v4/users/me/teams");
     match device.request(request).await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use steadfast::{Link, Standing};
+use steadfast::Standing;
 use steadfast_acceptance::{Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 
@@ -22,9 +22,7 @@ async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
     signed_in.expect("signed in");
     device.verify().await;
     device.until_shows(Shown::Content).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     assert_eq!(device.verify().await, Standing::Active);
     let shown = device.shown();
     let signed_out = shown.iter().any(|shown| matches!(shown, Shown::SignIn(_)));
@@ -36,8 +34,7 @@ async fn a_session_that_a_replica_does_not_know_yet_is_kept(world: &World) {
 async fn a_young_session_that_was_revoked_ends_when_it_is_older(world: &World) {
     let device = world.device(Kind::Android).await;
     device.sign_in_and_connect(&world.alice).await;
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
+    world.revoke(&world.alice);
     let standing = device
         .core()
         .verify(device.account(), Duration::from_secs(1))

@@ -22,9 +22,7 @@ async fn devices_come_back_by_themselves(world: &World) {
     world.sessions_grow_up();
     world.control().restart(Duration::from_secs(3)).await;
     for device in &devices {
-        device
-            .until("a live link", |snapshot| snapshot.link == Link::Live)
-            .await;
+        device.until_live().await;
         assert_eq!(device.verify().await, Standing::Active);
         assert!(!device.shown().contains(&Shown::EXPIRED));
         assert!(device.told().is_empty());
@@ -32,16 +30,13 @@ async fn devices_come_back_by_themselves(world: &World) {
 }
 
 async fn a_session_revoked_while_the_server_was_down_ends(world: &World) {
-    let device = world.device(Kind::IPhone).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
+    let device = world.signed_in(Kind::IPhone).await;
     let restarting = world.control().restart(Duration::from_secs(2));
     let revoking = async {
         device
             .until("a lost link", |snapshot| snapshot.link != Link::Live)
             .await;
-        assert!(world.control().revoke_session(&session));
+        world.revoke(&world.alice);
     };
     tokio::join!(restarting, revoking);
     device.until_expired().await;
@@ -51,9 +46,7 @@ async fn a_session_revoked_while_the_server_was_down_ends(world: &World) {
 async fn the_question_after_a_start_needs_nothing_but_an_address_and_a_token(world: &World) {
     const ME: &str = "/api/v4/users/me";
     let options = Options::meddling();
-    let mut device = world.device_with(Kind::IPhone, options).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let mut device = world.signed_in_with(Kind::IPhone, options).await;
     device.switch_off().await;
     // Whatever else might be asked for first is not to be had: no configuration, no health, no socket.
     let broken = Match::when(|request| request.path != ME);
@@ -70,7 +63,5 @@ async fn the_question_after_a_start_needs_nothing_but_an_address_and_a_token(wor
         "{asked:#?}"
     );
     device.network.clear();
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
 }

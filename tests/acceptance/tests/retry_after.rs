@@ -22,9 +22,9 @@ fn limited() -> Answer {
 }
 
 async fn turned_away(world: &World, change_network: bool) {
-    let device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let device = world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await;
     let before = device.network.report().requests.len() as u64;
     let once = limited()
         .on(Match::when(|request| request.upgrade))
@@ -48,9 +48,7 @@ async fn turned_away(world: &World, change_network: bool) {
     let second = device.patiently("another upgrade", again).await;
     let waited = second.at.duration_since(first.at);
     assert!(waited >= ASKED, "{waited:?}");
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     assert!(!device.shown().contains(&Shown::EXPIRED));
     assert!(device.told().is_empty());
 }

@@ -34,9 +34,7 @@ async fn untouched(device: &Device, accounts: &[AccountId]) {
 /// Hazard D08.
 async fn one_revoked_and_the_others_untouched(world: &World) {
     let (device, [alice, others @ ..]) = three_accounts(world).await;
-    for session in world.control().sessions(world.alice.name) {
-        assert!(world.control().revoke_session(&session.id));
-    }
+    world.revoke(&world.alice);
     device
         .until_account(alice, "signed out", |snapshot| {
             Shown::of(snapshot) == Shown::EXPIRED

@@ -1,6 +1,6 @@
 //! Something in between adds a `Token` header to every answer. It is no sign-in's answer, so nobody takes it.
 
-use steadfast::{Link, Method, Request, Standing};
+use steadfast::{Method, Request, Standing};
 use steadfast_acceptance::{Options, Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 
@@ -11,9 +11,9 @@ const FOREIGN: &str = "foreign0token0foreign0toke";
 
 /// Q16. Hazard A36.
 async fn a_token_in_every_answer_changes_nothing(world: &World) {
-    let mut device = world.device_with(Kind::IPhone, Options::meddling()).await;
-    device.sign_in_and_connect(&world.alice).await;
-    world.sessions_grow_up();
+    let mut device = world
+        .signed_in_with(Kind::IPhone, Options::meddling())
+        .await;
     let before = world.control().sessions(world.alice.name)[0].id.clone();
     device.network.add_headers([("token", FOREIGN)]);
     // The next socket's answer has the header too.
@@ -23,9 +23,7 @@ async fn a_token_in_every_answer_changes_nothing(world: &World) {
         .network
         .wait_for_request(|request| request.upgrade && request.number > asked);
     device.patiently("an upgrade", upgrade).await;
-    device
-        .until("a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
+    device.until_live().await;
     for path in ["/api/v4/users/me", "/api/v4/users/me/sessions"] {
         let response = device
             .request(Request::new(Method::Get, path))

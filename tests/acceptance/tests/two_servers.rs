@@ -27,14 +27,8 @@ async fn at_both(world: &World) -> (Device, [AccountId; 2]) {
 async fn sign_in_at(device: &Device, user: &User, server: &str) -> AccountId {
     let id = device.core().sign_in(user.types(server)).await;
     let id = id.expect("signed in");
-    live(device, id).await;
+    device.until_live_account(id).await;
     id
-}
-
-async fn live(device: &Device, id: AccountId) {
-    device
-        .until_account(id, "a live link", |snapshot| snapshot.link == Link::Live)
-        .await;
 }
 
 async fn untouched(device: &Device, id: AccountId) {
@@ -81,8 +75,8 @@ async fn changing_between_servers(world: &World) {
         }
         device.restart().await;
         device.open().await;
-        live(&device, first).await;
-        live(&device, second).await;
+        device.until_live_account(first).await;
+        device.until_live_account(second).await;
     }
     assert_eq!(world.control().sessions(world.alice.name).len(), 1);
     assert!(device.told().is_empty());
@@ -99,7 +93,7 @@ async fn one_server_is_away_and_the_other_is_used(world: &World) {
         .await;
     untouched(&device, second).await;
     device.network.refuse(false);
-    live(&device, first).await;
+    device.until_live_account(first).await;
     untouched(&device, first).await;
     assert!(device.told().is_empty());
 }
