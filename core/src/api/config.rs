@@ -27,8 +27,9 @@ pub struct Config {
     /// If set, content stays covered on resume until the session is validated, when the last validation is older than
     /// this. For strict employers; off by default.
     pub cover_until_validated_after: Option<Duration>,
-    /// If set, sign-in is offered, and content is covered, when nothing was heard of the server for this long. For strict
-    /// employers; off by default. A server in Mobile Ephemeral Mode may ask for less, and then that counts.
+    /// If set, content is covered and sign-in is offered when the server has confirmed nothing for this long; an app that
+    /// comes back later than that asks first, with its content covered. For strict employers; off by default. A server in
+    /// Mobile Ephemeral Mode may ask for less, and then that counts.
     pub max_offline: Option<Duration>,
     /// Where the browser comes back to after a sign-in: `<scheme>://callback`, with a scheme that the app registered. Servers
     /// honour only those in their list of custom schemes, by default those of Mattermost's own apps.

@@ -1,7 +1,7 @@
 //! When the session is asked about: hints coalesce into one question in flight, allowances and mutes hold back the noisy, and
 //! what could not be answered is asked again at the pace.
 
-use super::basics::UnixMillis;
+use super::basics::{BootMillis, UnixMillis};
 use super::draft::Draft;
 use super::effect::{Effect, Question};
 use super::event::{Hint, UnknownWhy};
@@ -237,16 +237,18 @@ impl Draft<'_> {
     }
 
     /// `max_offline` runs from the last validation; after a restart of the device from its start, which can only be later.
-    /// An app that comes back late is given the time of one question first.
+    pub(super) fn max_offline_ends(&self) -> Option<BootMillis> {
+        let limit = self.state.settings.max_offline?;
+        let from = self.state.validated_at.unwrap_or(BootMillis(0));
+        Some(from.after(limit))
+    }
+
+    /// An app that comes back late is given the time of one question first, with its content covered.
     pub(super) fn watch_max_offline(&mut self) {
-        match self.state.settings.max_offline {
-            Some(limit) => {
-                let from = self
-                    .state
-                    .validated_at
-                    .unwrap_or(super::basics::BootMillis(0));
+        match self.max_offline_ends() {
+            Some(end) => {
                 let soonest = self.now.boot.after(policy::REQUEST_DEADLINE);
-                self.arm(Timer::MaxOffline, from.after(limit).max(soonest));
+                self.arm(Timer::MaxOffline, end.max(soonest));
             }
             None => self.disarm(Timer::MaxOffline),
         }

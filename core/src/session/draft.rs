@@ -366,8 +366,11 @@ impl<'a> Draft<'a> {
     fn cover_if_strict(&mut self) {
         let limit = self.state.settings.cover_until_validated_after;
         let age = self.state.validated_at.map(|at| self.now.boot.since(at));
-        self.state.cover_until_valid |= limit
-            .is_some_and(|limit| age.is_none_or(|age| age >= limit))
+        let is_old = limit.is_some_and(|limit| age.is_none_or(|age| age >= limit));
+        let was_offline_too_long = self
+            .max_offline_ends()
+            .is_some_and(|end| end <= self.now.boot);
+        self.state.cover_until_valid |= (is_old || was_offline_too_long)
             && matches!(
                 self.state.standing,
                 Standing::Active | Standing::Locked { .. }

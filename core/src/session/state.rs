@@ -390,7 +390,7 @@ pub struct Settings {
     pub restore_window: Duration,
     /// Content stays covered on resume until validated, if the last validation is older. Off by default.
     pub cover_until_validated_after: Option<Duration>,
-    /// Without a validation for this long the account is `Unverifiable`. Off by default.
+    /// Without a validation for this long content is covered and the account becomes `Unverifiable`. Off by default.
     pub max_offline: Option<Duration>,
 }
 

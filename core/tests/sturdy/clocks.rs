@@ -6,15 +6,16 @@ use serde_json::Value;
 use std::path::Path;
 use steadfast::{HostState, Standing, Steadfast};
 
-const DAY: i64 = 24 * 60 * 60 * 1000;
+pub(crate) const HOUR: i64 = 60 * 60 * 1000;
+const DAY: i64 = 24 * HOUR;
 const YEARS: i64 = 20 * 365 * DAY;
 
 /// How the device's clocks moved since the vault was written, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-struct Moved {
-    wall: i64,
-    running: i64,
-    restarted: bool,
+pub(crate) struct Moved {
+    pub(crate) wall: i64,
+    pub(crate) running: i64,
+    pub(crate) restarted: bool,
 }
 
 const A_WEEK_SUSPENDED: Moved = Moved {
@@ -59,7 +60,7 @@ fn put_back(stamped: &mut Value, moved: Moved) -> u32 {
 }
 
 /// Writes into the closed vault of one account what it would hold if the clocks had moved so since.
-fn move_clocks(folder: &Path, moved: Moved) {
+pub(crate) fn move_clocks(folder: &Path, moved: Moved) {
     let vault = rusqlite::Connection::open(folder.join("vault/vault.sqlite3")).unwrap();
     let detail: String = vault
         .query_row("SELECT standing_detail FROM accounts", [], |row| row.get(0))
@@ -82,7 +83,7 @@ fn move_clocks(folder: &Path, moved: Moved) {
     assert_eq!(changed, 1);
 }
 
-async fn suspend_and_leave(core: Steadfast) {
+pub(crate) async fn suspend_and_leave(core: Steadfast) {
     core.host_state(HostState::Suspended).await.unwrap();
     core.close().await;
 }

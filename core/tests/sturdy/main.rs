@@ -11,6 +11,7 @@ mod clocks;
 mod common;
 mod forks;
 mod lifetimes;
+mod offline;
 mod panics;
 mod readers;
 #[path = "../vault_support/mod.rs"]

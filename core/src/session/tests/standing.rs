@@ -570,6 +570,26 @@ fn strict_policy_covers_on_resume_until_validated() {
 
 /// Hazard D23.
 #[test]
+fn one_who_was_offline_for_too_long_is_covered_on_resume_until_validated() {
+    let settings = Settings {
+        max_offline: Some(minutes(60)),
+        ..Settings::default()
+    };
+    for (away, covered) in [(minutes(59), false), (minutes(61), true)] {
+        let mut rig = Rig::with_settings(settings);
+        rig.feed(Event::HostChanged(HostState::Suspended));
+        rig.freeze(away)
+            .feed(Event::HostChanged(HostState::Focused));
+        assert!(rig.is("Active"));
+        assert_eq!(rig.state.cover(), covered);
+        rig.answer(valid());
+        assert!(rig.is("Active"));
+        assert!(!rig.state.cover());
+    }
+}
+
+/// Hazard D23.
+#[test]
 fn max_offline_makes_unverifiable_and_a_200_heals() {
     let settings = Settings {
         max_offline: Some(minutes(60)),
