@@ -57,6 +57,9 @@
 //! machine decides, `api/` is the surface. `legacy/` reads what older apps left behind, `webview/` writes cookies for apps
 //! that show web pages.
 
+#[macro_use]
+mod codes;
+
 mod api;
 pub mod device;
 mod engine;

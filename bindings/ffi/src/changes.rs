@@ -18,12 +18,12 @@ pub enum NoticeKind {
     MayContinue,
     /// The known expiry of the session has passed, and no reminder told it: it may have expired. The server may have moved
     /// the expiry, so this is not an end.
-    AboutToExpire,
+    MayHaveExpired,
 }
 
 from_core!(steadfast::NoticeKind => NoticeKind {
-    SessionEnded, MayContinue, AboutToExpire,
-} otherwise AboutToExpire);
+    SessionEnded, MayContinue, MayHaveExpired,
+} otherwise MayHaveExpired);
 
 /// Something the user is to be told, once.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]

@@ -123,7 +123,7 @@ pub struct ClientCertificate {
 /// The platform's client certificates. The private key stays where it is: the core hands over what is to be signed.
 ///
 /// Called from threads of the core, during a handshake and never before, never from the thread that calls the core. A call
-/// counts towards the ten seconds that a dial may take. Whatever is thrown counts as no answer.
+/// may take ten seconds together with the other one of the same handshake. Whatever is thrown counts as no answer.
 #[uniffi::export(foreign)]
 pub trait ClientCertificates: Send + Sync {
     /// The certificate of that name; nothing if there is none, or none that may be used now: then the handshake goes on

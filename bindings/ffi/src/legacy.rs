@@ -121,6 +121,8 @@ pub enum LegacyOutcome {
     Insecure,
     /// A secret of a gateway, and no session of its server beside it to be kept with. Left where it is.
     Unsupported,
+    /// What became of it only a newer version knows, which had taken it over.
+    Other,
 }
 
 impl From<steadfast::LegacyOutcome> for LegacyOutcome {
@@ -139,7 +141,7 @@ impl From<steadfast::LegacyOutcome> for LegacyOutcome {
             Core::Unsupported => Self::Unsupported,
             Core::Unreadable => Self::Unreadable,
             // The core's enum may grow; a test compares the names.
-            _ => Self::Unreadable,
+            Core::Other | _ => Self::Other,
         }
     }
 }

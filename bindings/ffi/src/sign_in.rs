@@ -196,7 +196,8 @@ impl Core {
     /// Asks a server who it is and how one signs in there. Sends no credentials but those that the profile has for the way.
     /// Fails with `invalid_address`; `invalid_argument` for a profile that cannot be used; `unknown_host`, `offline`,
     /// `timeout`; `insecure_connection`, `only_clear_text`; `not_mattermost`, `server_too_old`, `moved`; `intercepted`,
-    /// `pre_authentication_needed`, `pre_authentication_refused`, `client_certificate_needed`, `proxy_credentials_needed`;
+    /// `pre_authentication_needed`, `pre_authentication_refused`, `client_certificate_needed`,
+    /// `client_certificate_unavailable`, `proxy_credentials_needed`;
     /// `server_problem`, `rate_limited`.
     #[uniffi::method(default(cancellation = None))]
     pub async fn probe_server(

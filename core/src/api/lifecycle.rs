@@ -16,20 +16,10 @@ pub enum Notifications {
     Forbidden,
 }
 
-impl Notifications {
-    const ALL: [(Self, &'static str); 2] =
-        [(Self::Allowed, "allowed"), (Self::Forbidden, "forbidden")];
-
-    pub(crate) fn code(self) -> &'static str {
-        let found = Self::ALL.into_iter().find(|(known, _)| *known == self);
-        found.map_or("", |(_, code)| code)
-    }
-
-    pub(crate) fn from_code(code: &str) -> Option<Self> {
-        let found = Self::ALL.into_iter().find(|(_, known)| *known == code);
-        found.map(|(known, _)| known)
-    }
-}
+codes!(pub(crate) Notifications {
+    Allowed => "allowed",
+    Forbidden => "forbidden",
+});
 
 impl Steadfast {
     /// The app came to the front, lost the focus, or is about to be suspended. With `Suspended` it returns when sockets and

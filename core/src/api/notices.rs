@@ -2,6 +2,7 @@
 
 use crate::api::message::{self, Message};
 use crate::session::{AccountId, UnixMillis};
+use crate::vault::MAY_HAVE_EXPIRED;
 
 /// A notice's number; never used again for another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,8 +18,14 @@ pub enum NoticeKind {
     MayContinue,
     /// The known expiry of the session has passed, and no reminder told it: it may have expired. The server may have moved
     /// the expiry, so this is not an end.
-    AboutToExpire,
+    MayHaveExpired,
 }
+
+codes!(pub(crate) NoticeKind {
+    SessionEnded => "session_ended",
+    MayContinue => "may_continue",
+    MayHaveExpired => MAY_HAVE_EXPIRED,
+});
 
 /// Something the user is to be told, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +45,7 @@ impl Notice {
     pub fn message(&self) -> Message {
         match self.kind {
             NoticeKind::SessionEnded => message::SESSION_EXPIRED_NOTIFICATION,
-            NoticeKind::AboutToExpire => message::MAY_HAVE_EXPIRED,
+            NoticeKind::MayHaveExpired => message::MAY_HAVE_EXPIRED,
             NoticeKind::MayContinue => message::MAY_CONTINUE,
         }
     }
@@ -64,30 +71,13 @@ pub enum EraseReason {
     Other,
 }
 
-impl EraseReason {
-    const CODES: [(Self, &str); 4] = [
-        (Self::AnotherUser, "another_user"),
-        (Self::Forgotten, "forgotten"),
-        (Self::Wiped, "wiped"),
-        (Self::EndedLongAgo, "ended_long_ago"),
-    ];
-
-    /// The stable code, as stored.
-    pub fn code(self) -> &'static str {
-        Self::CODES
-            .iter()
-            .find(|(reason, _)| *reason == self)
-            .map_or("other", |(_, code)| code)
-    }
-
-    /// The reason of this code.
-    pub fn from_code(code: &str) -> Self {
-        Self::CODES
-            .iter()
-            .find(|(_, known)| *known == code)
-            .map_or(Self::Other, |(reason, _)| *reason)
-    }
-}
+codes!(pub EraseReason {
+    AnotherUser => "another_user",
+    Forgotten => "forgotten",
+    Wiped => "wiped",
+    EndedLongAgo => "ended_long_ago",
+    Other => "other",
+});
 
 /// Work that the app owes and acknowledges when it is done: erase what it stored of this account.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,29 +97,15 @@ pub enum SignInMethod {
     Adopted,
 }
 
+codes!(pub SignInMethod {
+    Password => "password",
+    Sso => "sso",
+    AccessToken => "access_token",
+    MagicLink => "magic_link",
+    Adopted => "adopted",
+});
+
 impl SignInMethod {
-    const ALL: [(Self, &str); 5] = [
-        (Self::Password, "password"),
-        (Self::Sso, "sso"),
-        (Self::AccessToken, "access_token"),
-        (Self::MagicLink, "magic_link"),
-        (Self::Adopted, "adopted"),
-    ];
-
-    /// The stable code: lower case with underscores.
-    pub fn code(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(method, _)| *method == self)
-            .map_or("", |(_, code)| code)
-    }
-
-    /// The way of this code; `None` for one that only a newer version knows.
-    pub fn from_code(code: &str) -> Option<Self> {
-        let (method, _) = Self::ALL.iter().find(|(_, known)| *known == code)?;
-        Some(*method)
-    }
-
     /// Whether signing in this way makes the server begin a session, which is to be ended if nobody can use it.
     pub(crate) fn begins_a_session(self) -> bool {
         match self {

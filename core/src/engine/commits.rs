@@ -35,22 +35,9 @@ impl Lists {
     }
 }
 
-const NOTICE_KINDS: [(NoticeKind, &str); 3] = [
-    (NoticeKind::SessionEnded, "session_ended"),
-    (NoticeKind::MayContinue, "may_continue"),
-    (NoticeKind::AboutToExpire, vault::MAY_HAVE_EXPIRED),
-];
-
-fn notice_code(kind: NoticeKind) -> &'static str {
-    NOTICE_KINDS
-        .iter()
-        .find(|(known, _)| *known == kind)
-        .map_or("", |(_, code)| code)
-}
-
 fn new_notice(kind: NoticeKind) -> vault::NewNotice {
     vault::NewNotice {
-        kind: notice_code(kind).to_owned(),
+        kind: kind.code().to_owned(),
         payload: "{}".to_owned(),
     }
 }
@@ -71,11 +58,11 @@ pub(crate) fn read_lists(vault: &mut Vault) -> Result<Lists, VaultError> {
 pub(crate) fn shown(lists: vault::Lists) -> Lists {
     let notices = lists.notices.into_iter().filter_map(|notice| {
         // A kind that only a newer version knows is kept for it.
-        let (kind, _) = NOTICE_KINDS.iter().find(|(_, code)| *code == notice.kind)?;
+        let kind = NoticeKind::from_code(&notice.kind)?;
         Some(Notice {
             id: NoticeId(notice.id.0),
             account: notice.account,
-            kind: *kind,
+            kind,
             created_at: notice.created_at,
         })
     });
@@ -85,7 +72,8 @@ pub(crate) fn shown(lists: vault::Lists) -> Lists {
         account: obligation.account,
         server_url: obligation.server_url,
         user_id: obligation.user_id,
-        reason: EraseReason::from_code(&obligation.reason),
+        // The work is owed for whatever reason.
+        reason: EraseReason::from_code(&obligation.reason).unwrap_or(EraseReason::Other),
         blocks: obligation.blocks,
         created_at: obligation.created_at,
     });
@@ -329,7 +317,7 @@ impl Engine {
         let (id, standing) = (account.id, stored(standing));
         let outcome = self
             .vault(move |vault| {
-                vault.destroy_token(id, epoch, &standing, notice_code(NoticeKind::MayContinue))
+                vault.destroy_token(id, epoch, &standing, NoticeKind::MayContinue.code())
             })
             .await?;
         let Outcome::Committed(retired) = outcome else {
@@ -473,5 +461,41 @@ fn committed<T>(outcome: Outcome<T>, epoch: Epoch) -> Committed {
     match outcome {
         Outcome::Committed(_) => Committed::Under(epoch),
         Outcome::Stale => Committed::Stale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_newer_version_knows_is_kept_for_it_and_what_is_owed_is_shown_all_the_same() {
+        let notice = |kind: &str| vault::Notice {
+            id: vault::NoticeId(1),
+            account: AccountId(1),
+            epoch: Epoch(1),
+            kind: kind.to_owned(),
+            payload: "{}".to_owned(),
+            created_at: UnixMillis(1),
+        };
+        let obligation = |reason: &str| vault::Obligation {
+            id: vault::ObligationId(1),
+            account: AccountId(1),
+            server_url: "https://chat.example".to_owned(),
+            user_id: "user".to_owned(),
+            reason: reason.to_owned(),
+            blocks: Vec::new(),
+            created_at: UnixMillis(1),
+        };
+        let lists = shown(vault::Lists {
+            notices: vec![notice("of tomorrow"), notice("session_ended")],
+            withdrawn_notices: Vec::new(),
+            obligations: vec![obligation("of tomorrow"), obligation("wiped")],
+            cookies_due: Vec::new(),
+        });
+        let kinds: Vec<_> = lists.notices.iter().map(|notice| notice.kind).collect();
+        assert_eq!(kinds, [NoticeKind::SessionEnded]);
+        let reasons: Vec<_> = lists.obligations.iter().map(|one| one.reason).collect();
+        assert_eq!(reasons, [EraseReason::Other, EraseReason::Wiped]);
     }
 }

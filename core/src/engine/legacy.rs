@@ -110,7 +110,7 @@ impl Engine {
         let stored = self.legacy_rows().await?;
         let outcome_of = |planned: &Planned| {
             let row = stored.iter().find(|row| row.row.entry == planned.id.0);
-            row.and_then(outcome).unwrap_or(planned.outcome)
+            row.map_or(planned.outcome, outcome)
         };
         Ok(LegacyReport {
             entries: entries
@@ -133,8 +133,9 @@ impl Engine {
             .into_iter()
             .filter(|row| row.state == LegacyState::Durable)
             .filter_map(|row| {
+                // What only a newer version takes over, only that version may have erased.
                 let source = LegacySource::from_code(&row.row.source)?;
-                let noted = outcome(&row) == Some(LegacyOutcome::Noted);
+                let noted = outcome(&row) == LegacyOutcome::Noted;
                 (!held_by_web_view(&row, source)).then(|| {
                     let erasable = LegacyErasable {
                         id: LegacyEntryId(row.row.entry),
@@ -620,7 +621,7 @@ fn entry_of(row: LegacyRow) -> String {
     row.row.entry
 }
 
-fn outcome(row: &LegacyRow) -> Option<LegacyOutcome> {
+fn outcome(row: &LegacyRow) -> LegacyOutcome {
     LegacyOutcome::from_code(&row.row.outcome, row.row.account)
 }
 
@@ -639,7 +640,7 @@ fn new_row(planned: &Planned) -> NewLegacyRow {
 
 /// Whether it is a token whose user is not known yet; the secret of a gateway waits with it, and is not asked about.
 fn waits_for_the_server(row: &LegacyRow) -> bool {
-    outcome(row) == Some(LegacyOutcome::Pending) && row.row.source != PRE_AUTH
+    outcome(row) == LegacyOutcome::Pending && row.row.source != PRE_AUTH
 }
 
 /// Keychains first, then the copy in the preferences, then the jar; what is no secret last.

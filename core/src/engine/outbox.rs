@@ -170,8 +170,16 @@ impl Engine {
         let Some(rest) = profile.and_then(|profile| self.rest(address, &profile).ok()) else {
             return Tried::Again;
         };
-        if entry.payload == SignInMethod::AccessToken.code() {
-            return self.remove_row(&rest, &token).await;
+        match SignInMethod::from_code(&entry.payload) {
+            Some(SignInMethod::AccessToken) => return self.remove_row(&rest, &token).await,
+            Some(
+                SignInMethod::Password
+                | SignInMethod::Sso
+                | SignInMethod::MagicLink
+                | SignInMethod::Adopted,
+            ) => {}
+            // A stray, or a way that only a newer version knows: proved like any session.
+            None => {}
         }
         if rest.logout(&token).await.is_err() {
             return Tried::Again;

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::secret::SecretText;
 use crate::session::AccountId;
+use crate::vault::PRE_AUTH;
 
 /// Where an older app kept a thing. In the order of preference, where several hold a session of one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,38 +32,18 @@ pub enum LegacySource {
     ClassicAndroidPreferences,
 }
 
+codes!(pub LegacySource {
+    ReactNative2 => "react_native_2",
+    ReactNative2PreSharedSecret => PRE_AUTH,
+    ReactNative1Internet => "react_native_1_internet",
+    ReactNative1Generic => "react_native_1_generic",
+    ClassicIosCookie => "classic_ios_cookie",
+    ClassicIosDefaults => "classic_ios_defaults",
+    ClassicAndroidCookie => "classic_android_cookie",
+    ClassicAndroidPreferences => "classic_android_preferences",
+});
+
 impl LegacySource {
-    const ALL: [(Self, &str); 8] = [
-        (Self::ReactNative2, "react_native_2"),
-        (
-            Self::ReactNative2PreSharedSecret,
-            "react_native_2_pre_shared_secret",
-        ),
-        (Self::ReactNative1Internet, "react_native_1_internet"),
-        (Self::ReactNative1Generic, "react_native_1_generic"),
-        (Self::ClassicIosCookie, "classic_ios_cookie"),
-        (Self::ClassicIosDefaults, "classic_ios_defaults"),
-        (Self::ClassicAndroidCookie, "classic_android_cookie"),
-        (
-            Self::ClassicAndroidPreferences,
-            "classic_android_preferences",
-        ),
-    ];
-
-    /// The stable code: lower case with underscores.
-    pub fn code(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(source, _)| *source == self)
-            .map_or("", |(_, code)| code)
-    }
-
-    /// The source of this code; `None` for one that only a newer version knows.
-    pub fn from_code(code: &str) -> Option<Self> {
-        let (source, _) = Self::ALL.iter().find(|(_, known)| *known == code)?;
-        Some(*source)
-    }
-
     /// Whether what is kept there outlives the app that wrote it (an iPhone's keychain does).
     pub(crate) fn outlives_the_app(self) -> bool {
         match self {
@@ -172,38 +153,45 @@ pub enum LegacyOutcome {
     Insecure,
     /// A secret of a gateway, and no session of its server beside it to be kept with. Left where it is.
     Unsupported,
+    /// What became of it only a newer version knows, which had taken it over.
+    Other,
 }
 
 impl LegacyOutcome {
-    const CODES: [(Self, &str); 8] = [
-        (Self::Pending, "pending"),
-        (Self::Superseded, "superseded"),
-        (Self::Refused, "refused"),
-        (Self::Noted, "noted"),
-        (Self::LeftServer, "left_server"),
-        (Self::OldServer, "old_server"),
-        (Self::OtherInstallation, "other_installation"),
-        // The account stands beside it.
-        (Self::Adopted(AccountId(0)), "adopted"),
-    ];
-
-    /// The code under which it is stored; empty for what is left where it is.
+    /// The stable code. What is left where it is has one too, though it is never stored.
     pub(crate) fn code(self) -> &'static str {
-        let plain = match self {
-            Self::Adopted(_) => Self::Adopted(AccountId(0)),
-            other => other,
-        };
-        Self::CODES
-            .iter()
-            .find(|(outcome, _)| *outcome == plain)
-            .map_or("", |(_, code)| code)
+        match self {
+            // The account stands beside it.
+            Self::Adopted(_) => "adopted",
+            Self::Pending => "pending",
+            Self::Superseded => "superseded",
+            Self::Refused => "refused",
+            Self::Noted => "noted",
+            Self::LeftServer => "left_server",
+            Self::OldServer => "old_server",
+            Self::OtherInstallation => "other_installation",
+            Self::Unreadable => "unreadable",
+            Self::Insecure => "insecure",
+            Self::Unsupported => "unsupported",
+            Self::Other => "other",
+        }
     }
 
-    pub(crate) fn from_code(code: &str, account: Option<AccountId>) -> Option<Self> {
-        let (outcome, _) = Self::CODES.iter().find(|(_, known)| *known == code)?;
-        match outcome {
-            Self::Adopted(_) => account.map(Self::Adopted),
-            other => Some(*other),
+    /// What became of an entry that is stored with this code.
+    pub(crate) fn from_code(code: &str, account: Option<AccountId>) -> Self {
+        match (code, account) {
+            ("adopted", Some(account)) => Self::Adopted(account),
+            ("pending", _) => Self::Pending,
+            ("superseded", _) => Self::Superseded,
+            ("refused", _) => Self::Refused,
+            ("noted", _) => Self::Noted,
+            ("left_server", _) => Self::LeftServer,
+            ("old_server", _) => Self::OldServer,
+            ("other_installation", _) => Self::OtherInstallation,
+            ("unreadable", _) => Self::Unreadable,
+            ("insecure", _) => Self::Insecure,
+            ("unsupported", _) => Self::Unsupported,
+            _ => Self::Other,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Golden entries of every source, and what the rules make of them.
 
 use super::*;
+use crate::session::AccountId;
 use LegacySource::*;
 
 const TOKEN_A: &str = "tokenatokenatokenatokenaaa";
@@ -315,4 +316,30 @@ fn an_id_tells_entries_apart_and_shows_nothing() {
     }
     let shown = format!("{:?}", entry(ReactNative2, SERVER, TOKEN_A, TOKEN_A));
     assert!(!shown.contains(TOKEN_A));
+}
+
+#[test]
+fn every_outcome_is_read_back_and_an_unknown_one_is_of_a_newer_version() {
+    let account = AccountId(7);
+    for outcome in [
+        LegacyOutcome::Adopted(account),
+        LegacyOutcome::Pending,
+        LegacyOutcome::Superseded,
+        LegacyOutcome::Refused,
+        LegacyOutcome::Noted,
+        LegacyOutcome::LeftServer,
+        LegacyOutcome::OldServer,
+        LegacyOutcome::OtherInstallation,
+        LegacyOutcome::Unreadable,
+        LegacyOutcome::Insecure,
+        LegacyOutcome::Unsupported,
+        LegacyOutcome::Other,
+    ] {
+        let read = LegacyOutcome::from_code(outcome.code(), Some(account));
+        assert_eq!(read, outcome);
+    }
+    for (code, account) in [("of tomorrow", Some(account)), ("adopted", None)] {
+        let read = LegacyOutcome::from_code(code, account);
+        assert_eq!(read, LegacyOutcome::Other, "{code}");
+    }
 }

@@ -24,14 +24,6 @@ pub enum LegacyState {
     Erased,
 }
 
-impl LegacyState {
-    const ALL: [(Self, &str); 3] = [
-        (Self::Copied, "copied"),
-        (Self::Durable, "durable"),
-        (Self::Erased, "erased"),
-    ];
-}
-
 /// An entry to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewLegacyRow {
@@ -365,13 +357,15 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<LegacyRow>, VaultError>
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<LegacyRow> {
     let code: String = row.get("state")?;
-    let state = LegacyState::ALL
-        .iter()
-        .find(|(_, known)| *known == code)
-        .map(|(state, _)| *state)
-        .ok_or_else(|| {
-            rusqlite::Error::InvalidColumnType(4, "state".to_owned(), rusqlite::types::Type::Text)
-        })?;
+    let state = match code.as_str() {
+        "copied" => LegacyState::Copied,
+        "durable" => LegacyState::Durable,
+        "erased" => LegacyState::Erased,
+        _ => {
+            let (column, kind) = ("state".to_owned(), rusqlite::types::Type::Text);
+            return Err(rusqlite::Error::InvalidColumnType(4, column, kind));
+        }
+    };
     Ok(LegacyRow {
         row: NewLegacyRow {
             entry: row.get("entry")?,

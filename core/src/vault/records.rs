@@ -246,20 +246,10 @@ pub enum OutboxKind {
     AttachDevice,
 }
 
-impl OutboxKind {
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::RevokeToken => "revoke_token",
-            Self::AttachDevice => "attach_device",
-        }
-    }
-
-    pub(super) fn from_code(code: &str) -> Option<Self> {
-        [Self::RevokeToken, Self::AttachDevice]
-            .into_iter()
-            .find(|kind| kind.code() == code)
-    }
-}
+codes!(pub(super) OutboxKind {
+    RevokeToken => "revoke_token",
+    AttachDevice => "attach_device",
+});
 
 /// One entry of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -171,7 +171,7 @@ async fn an_expiry_that_passes_without_a_server_may_have_happened_and_is_no_end(
 
     let told = core.background_check(QUARTER_MINUTE).await.unwrap();
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].kind, NoticeKind::AboutToExpire);
+    assert_eq!(told[0].kind, NoticeKind::MayHaveExpired);
     assert_eq!(told[0].message(), message::MAY_HAVE_EXPIRED);
     assert_eq!(core.snapshot(account).unwrap().standing, Standing::Active);
     core.acknowledge_notice(told[0].id).await.unwrap();

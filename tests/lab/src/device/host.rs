@@ -170,7 +170,7 @@ impl Host {
         let about = match notice.kind {
             NoticeKind::SessionEnded => "session_ended",
             NoticeKind::MayContinue => "may_continue",
-            NoticeKind::AboutToExpire => "about_to_expire",
+            NoticeKind::MayHaveExpired => "may_have_expired",
             _ => "other",
         };
         say(Event::Told {

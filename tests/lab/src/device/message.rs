@@ -276,7 +276,7 @@ pub enum Event {
     Told {
         /// The notice's number in the device's vault.
         notice: String,
-        /// What it is about: `session_ended`, `may_continue` or `about_to_expire`.
+        /// What it is about: `session_ended`, `may_continue` or `may_have_expired`.
         about: String,
         /// Where it appeared.
         place: Place,
