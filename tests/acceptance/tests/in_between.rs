@@ -148,6 +148,12 @@ async fn a_cached_401_is_no_evidence(world: &World) {
 
 /// Revoked behind a box that spoils the evidence.
 async fn revoked(world: &World, device: &Device) {
+    // What the server tells only those who are signed in must have been seen once, to be missed later.
+    let configuration = world.control().wait_from(0, |record| {
+        record.path.ends_with("/config/client") && record.had_token && record.status == Some(200)
+    });
+    device.patiently("the configuration", configuration).await;
+    assert_eq!(device.verify().await, Standing::Active);
     world.revoke(&world.alice);
     let asked = device
         .core()
