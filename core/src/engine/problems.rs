@@ -1,6 +1,7 @@
 //! From what a layer below met to what the app is told. One place, so that the same trouble always has the same code.
 
 use crate::error::Error;
+use crate::evidence::MFA_REQUIRED_ID;
 use crate::policy;
 use crate::server::{
     AddressError, Answer, Gateway, Outcome, ProbeError, ProfileError, Refusal, Reply,
@@ -144,9 +145,7 @@ pub(crate) fn unwanted(reply: &Reply, refusal: Option<Refusal>) -> Error {
         return gateway(found);
     }
     match (reply.status, refusal) {
-        (403, Some(refusal)) if refusal.id == "api.context.mfa_required.app_error" => {
-            Error::MfaEnrolmentRequired
-        }
+        (403, Some(refusal)) if refusal.id == MFA_REQUIRED_ID => Error::MfaEnrolmentRequired,
         (403, Some(refusal)) if refusal.id == "api.context.permissions.app_error" => {
             Error::Forbidden
         }

@@ -11,6 +11,7 @@ use super::gateway::{Gateway, is_html};
 use super::profile::NetworkProfile;
 use super::reply::{Outcome, Reply};
 use super::rest::{RequestParts, Rest};
+use super::sessions::PING_PATH;
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify};
 use super::wire::ClientConfig;
 
@@ -52,14 +53,8 @@ pub struct Probe {
     pub site_name: String,
     /// How people may sign in.
     pub methods: SignInMethods,
-    /// Whether users may have multi-factor authentication.
-    pub mfa_offered: bool,
-    /// Whether they must.
-    pub mfa_enforced: bool,
     /// Id of the installation; empty where it is not told.
     pub diagnostic_id: String,
-    /// How many keys the limited configuration has.
-    pub config_keys: usize,
 }
 
 /// Why a server cannot be used, or not now.
@@ -226,7 +221,7 @@ async fn speaks_clear_text(
     let Ok(rest) = Rest::new(plain, &bare, user_agent) else {
         return false;
     };
-    let look = RequestParts::get("/api/v4/system/ping").deadline(policy::SECOND_PROBE);
+    let look = RequestParts::get(PING_PATH).deadline(policy::SECOND_PROBE);
     matches!(rest.send(look).await, Ok(reply) if reply.version_id.is_some())
 }
 
@@ -251,10 +246,7 @@ fn probe(address: &ServerAddress, config: &ClientConfig) -> Result<Probe, ProbeE
             office365: config.is_on("EnableSignUpWithOffice365"),
             openid: config.is_on("EnableSignUpWithOpenId"),
         },
-        mfa_offered: config.is_on("EnableMultifactorAuthentication"),
-        mfa_enforced: config.is_on("EnforceMultifactorAuthentication"),
         diagnostic_id: config.get("DiagnosticId").to_owned(),
-        config_keys: config.len(),
     })
 }
 

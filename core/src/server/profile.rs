@@ -60,12 +60,7 @@ impl HttpProxy {
 
     /// Whether it can be one.
     pub(crate) fn check(&self) -> Result<(), ProfileError> {
-        let host = self
-            .host
-            .strip_prefix('[')
-            .map_or(self.host.as_str(), |inner| {
-                inner.strip_suffix(']').unwrap_or_default()
-            });
+        let host = self.bare_host();
         let fits =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
         let host_fits = !host.is_empty()
@@ -86,7 +81,10 @@ impl HttpProxy {
 
     /// Host as a resolver takes it: without brackets.
     pub(super) fn bare_host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
+        let inner = self.host.strip_prefix('[');
+        inner
+            .and_then(|inner| inner.strip_suffix(']'))
+            .unwrap_or(&self.host)
     }
 
     /// `host:port`, an IPv6 address in brackets.
@@ -300,7 +298,7 @@ mod tests {
             })),
             Err(ProfileError::Pins)
         );
-        for host in ["", "a b", "http://a", "a/b", "a:b", "a@b"] {
+        for host in ["", "a b", "http://a", "a/b", "a:b", "a@b", "[::1", "::1]"] {
             let mut profile = full_profile();
             profile.proxy = Proxy::Http(HttpProxy::new(host, 1));
             assert_eq!(profile.check(), Err(ProfileError::Proxy), "{host}");

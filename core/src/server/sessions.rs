@@ -9,6 +9,9 @@ use super::wire::{ClientConfig, Ping, Session, StatusOk, User, is_id};
 use crate::policy;
 use crate::secret::Token;
 
+/// Answered without a token.
+pub(super) const PING_PATH: &str = "/api/v4/system/ping";
+
 /// What a ping asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
@@ -72,7 +75,7 @@ impl Rest {
     /// Asks how the server is, without a token and on a fresh connection. A server with a sick database may answer 500; its
     /// body is read all the same, so [`Ping::database_status`] is to be looked at whatever the status.
     pub async fn ping(&self, health: Health) -> Result<(Reply, Option<Ping>), TransportError> {
-        let mut request = RequestParts::get("/api/v4/system/ping")
+        let mut request = RequestParts::get(PING_PATH)
             .header("cache-control", "no-cache")
             .fresh()
             .body_limit(policy::VERDICT_BODY_LIMIT);
