@@ -1,7 +1,7 @@
 //! The handle through which faults are switched and counts are read, at any time and from any
 //! thread. Every method is in force when it returns.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -92,6 +92,13 @@ impl Control {
             arrivals.late = connections;
             arrivals.late_by = by;
         });
+        self
+    }
+
+    /// Leads new connections of [`crate::Proxy::tcp`] to another server, as when its name leads elsewhere; `None` leads them
+    /// to its own again. Connections that exist stay, and one that ends HTTP itself keeps its server.
+    pub fn lead_to(&self, server: impl Into<Option<SocketAddr>>) -> &Self {
+        self.shared.set_leads_to(server.into());
         self
     }
 
@@ -270,7 +277,7 @@ impl Control {
         self.shared.http(|script| *script = HttpScript::default());
         self.shared
             .change_arrivals(|arrivals| *arrivals = Arrivals::default());
-        self.refuse(false)
+        self.lead_to(None).refuse(false)
     }
 
     /// Does what a command of the control port says.
@@ -291,6 +298,7 @@ impl Control {
             Command::HalfOpen => self.half_open(),
             Command::Reset => self.reset(),
             Command::ResetNew { on } => self.reset_new(on),
+            Command::LeadTo { server } => self.lead_to(server),
             Command::CloseAfter { from, bytes } => self.close_after(from, bytes),
             Command::Answer(script) => self.answer(Answer::try_from(*script)?),
             Command::ClearAnswers => self.clear_answers(),
@@ -448,6 +456,11 @@ pub enum Command {
     ResetNew {
         /// On or off.
         on: bool,
+    },
+    /// [`Control::lead_to`].
+    LeadTo {
+        /// Address and port; null leads to the proxy's own server again.
+        server: Option<SocketAddr>,
     },
     /// [`Control::close_after`].
     CloseAfter {

@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     gate: RwLock<()>,
     http: Mutex<HttpScript>,
     arrivals: Mutex<Arrivals>,
+    leads_to: Mutex<Option<SocketAddr>>,
     links: Mutex<HashMap<u64, Arc<Link>>>,
     tally: Mutex<Tally>,
     /// Changes with every count that somebody may wait for.
@@ -97,6 +99,7 @@ impl Shared {
             gate: RwLock::default(),
             http: Mutex::default(),
             arrivals: Mutex::default(),
+            leads_to: Mutex::default(),
             links: Mutex::default(),
             tally: Mutex::default(),
             news: watch::Sender::new(0),
@@ -135,6 +138,15 @@ impl Shared {
 
     pub(crate) fn change_arrivals(&self, change: impl FnOnce(&mut Arrivals)) {
         change(&mut lock(&self.arrivals));
+    }
+
+    /// Where new connections lead in place of the server.
+    pub(crate) fn leads_to(&self) -> Option<SocketAddr> {
+        *lock(&self.leads_to)
+    }
+
+    pub(crate) fn set_leads_to(&self, server: Option<SocketAddr>) {
+        *lock(&self.leads_to) = server;
     }
 
     pub(crate) fn next_limit_generation(&self) -> u64 {

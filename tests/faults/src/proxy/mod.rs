@@ -153,10 +153,13 @@ async fn accept(shared: Arc<Shared>, reach: Arc<Reach>, mut stopped: oneshot::Re
             tracing::debug!(%error, "the client left at once");
         }
         let reach = Arc::clone(&reach);
+        let leads_to = shared.leads_to();
         connections.spawn(async move {
             let _registered = link::Registered(&link);
             match &*reach {
-                Reach::Tcp(upstream) => tcp::pass(&link, client, *upstream).await,
+                Reach::Tcp(upstream) => {
+                    tcp::pass(&link, client, leads_to.unwrap_or(*upstream)).await;
+                }
                 Reach::Http(relay) => http::relay(&link, client, relay).await,
             }
         });
