@@ -9,7 +9,9 @@
 
 mod reading;
 
-pub use reading::{SocketReply, config_set, experiment, health, sessions_read, socket_reply};
+pub use reading::{
+    SocketReply, config_set, experiment, health, installation, sessions_read, socket_reply,
+};
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};

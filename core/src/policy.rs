@@ -114,6 +114,9 @@ pub const DIALS_PER_MINUTE: u32 = 10;
 /// Validations started by request hints per minute and account. Socket FAIL, resume and the user's action have an
 /// allowance of their own of the same size.
 pub const HINTED_VALIDATIONS_PER_MINUTE: u32 = 4;
+/// How much longer than the health query the question after the server's id may take. Both are sent at the same moment, so
+/// a server that answers both is seldom held up by it, and one that hides its id holds up no verdict for longer.
+pub const INSTALLATION_PATIENCE: Duration = seconds(5);
 /// Bytes of a body on which a verdict may rest.
 pub const VERDICT_BODY_LIMIT: usize = 64 * 1024;
 /// Bytes of the body of one of the app's own requests.

@@ -12,6 +12,7 @@ mod desk;
 pub(crate) mod events;
 mod expiry;
 mod hub;
+mod installation;
 mod keys;
 mod legacy;
 mod legacy_gateway;

@@ -5,7 +5,7 @@
 
 use crate::api::{Notifications, SignInMethod};
 use crate::engine::questions::facts;
-use crate::engine::{Engine, Failure, stored_profile};
+use crate::engine::{Engine, Failure, installation, stored_profile};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
 use crate::keystore::KeyAnswer;
 use crate::pace::{Dice, doubled};
@@ -170,6 +170,9 @@ impl Engine {
         let Some(rest) = profile.and_then(|profile| self.rest(address, &profile).ok()) else {
             return Tried::Again;
         };
+        if self.leads_elsewhere(&rest, entry).await {
+            return Tried::Again;
+        }
         match SignInMethod::from_code(&entry.payload) {
             Some(SignInMethod::AccessToken) => return self.remove_row(&rest, &token).await,
             Some(
@@ -188,6 +191,23 @@ impl Engine {
             Tried::Done(OutboxProof::SessionGone)
         } else {
             Tried::Again
+        }
+    }
+
+    /// Whether another installation answers than the one that it is owed to: it knows nothing of the session, would say so,
+    /// and has no business with the token.
+    async fn leads_elsewhere(&self, rest: &Rest, entry: &OutboxEntry) -> bool {
+        let id = entry.account;
+        let Ok(Some(record)) = self.vault(move |vault| vault.account(id)).await else {
+            // The account was removed, and with it what was known of its server.
+            return false;
+        };
+        let Some(own) = installation::of(&record.server) else {
+            return false;
+        };
+        match installation::config(rest).await {
+            Ok(config) => installation::is_other(Some(&own), &config, self.config.clear_text),
+            Err(_) => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::engine::account::Account;
+use crate::engine::installation::{self, Said};
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
 use crate::evidence::{
@@ -9,15 +10,13 @@ use crate::evidence::{
 };
 use crate::policy;
 use crate::secret::Token;
-use crate::server::sessions::Health as PingFor;
-use crate::server::{
-    ClearText, Reply, RequestParts, Rest, TransportError, TransportErrorKind, wire,
-};
+use crate::server::{ClearText, Reply, RequestParts, TransportError, TransportErrorKind, wire};
 use crate::session::{
     Answer, Epoch, Event, Health, KeyTrouble, Question, SessionsRead, Ticket, UnknownWhy,
     Validation,
 };
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::AbortHandle;
 
 /// Boxed, because most of what a worker is told is small.
@@ -31,7 +30,7 @@ pub(crate) enum Returned {
         epoch: Epoch,
         sent: Sent,
     },
-    Health(Sent),
+    Health(Box<Said>),
     Sessions {
         epoch: Epoch,
         sent: Sent,
@@ -48,6 +47,8 @@ pub(crate) struct Questions {
     open: Option<(Ticket, AbortHandle)>,
     seen: RequestIds,
     learned: Option<HeaderBehaviour>,
+    /// Another installation than the account's answered last.
+    other_server: bool,
 }
 
 impl Questions {
@@ -59,6 +60,7 @@ impl Questions {
             open: None,
             seen: RequestIds::default(),
             learned,
+            other_server: false,
         }
     }
 
@@ -71,18 +73,10 @@ impl Questions {
         let account = self.account.clone();
         let task = self.engine.spawn(async move {
             let returned = match question {
-                Question::Health => Returned::Health(
-                    account
-                        .rest
-                        .ping(PingFor::Database)
-                        .await
-                        .map(|(reply, _)| Box::new(reply)),
-                ),
+                Question::Health => ask_health(&account).await,
                 Question::UserMe | Question::Sessions | Question::ConfigExperiment => {
                     match account.tokens.get(&engine, account.id, epoch).await {
-                        Ok(token) => {
-                            ask_with(&engine, &account.rest, question, epoch, &token).await
-                        }
+                        Ok(token) => ask_with(&engine, &account, question, epoch, &token).await,
                         Err(NoToken::Key(trouble)) => {
                             account.send(Message::Key(Event::KeyUnreadable(trouble)));
                             return;
@@ -140,8 +134,19 @@ impl Questions {
                 let validation = self.validation(&reply, epoch, current_epoch).await;
                 Answer::Validation(validation)
             }
-            Returned::Health(Err(_)) => Answer::Health(Health::Silent),
-            Returned::Health(Ok(reply)) => Answer::Health(evidence::health(&self.facts(&reply))),
+            Returned::Health(said) => {
+                let own = installation::own(&self.account);
+                let health =
+                    installation::health(own.as_deref(), &said, self.engine.config.clear_text);
+                self.other_server = health == Health::OtherServer;
+                if self.other_server {
+                    tracing::warn!(
+                        account = self.account.id.0,
+                        "another server answers at the address of this account"
+                    );
+                }
+                Answer::Health(health)
+            }
             Returned::Sessions { sent: Err(_), .. } => Answer::Sessions(SessionsRead::Other),
             Returned::Sessions {
                 epoch,
@@ -197,6 +202,10 @@ impl Questions {
             if self.engine.passed_expiry(&self.account).is_some() {
                 self.engine.start_refreshing_expiry(&self.account);
             }
+            if std::mem::take(&mut self.other_server) {
+                // It knows the session, so it is the account's own server under a new id.
+                self.engine.reread_config(&self.account, Duration::ZERO);
+            }
             if self.learned != Some(headers) {
                 self.learned = Some(headers);
                 let habits = write_habits(headers);
@@ -249,11 +258,12 @@ impl Drop for Questions {
 
 async fn ask_with(
     engine: &Engine,
-    rest: &Rest,
+    account: &Account,
     question: Question,
     epoch: Epoch,
     token: &Token,
 ) -> Returned {
+    let rest = &account.rest;
     match question {
         Question::UserMe => {
             let nonce = engine.times.wall().0.to_string();
@@ -284,12 +294,16 @@ async fn ask_with(
                 without_token,
             }
         }
-        Question::Health => Returned::Health(
-            rest.ping(PingFor::Database)
-                .await
-                .map(|(reply, _)| Box::new(reply)),
-        ),
+        Question::Health => ask_health(account).await,
     }
+}
+
+/// Without a token.
+async fn ask_health(account: &Account) -> Returned {
+    let own = installation::own(account);
+    Returned::Health(Box::new(
+        installation::ask(&account.rest, own.as_deref()).await,
+    ))
 }
 
 fn no_answer(question: Question, why: UnknownWhy) -> Answer {

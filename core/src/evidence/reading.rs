@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{
     Expected, MFA_REQUIRED_ID, Origin, Reply, SOCKET_NOT_AUTHENTICATED_IDS, Tls, app_error,
-    first_byte, is_cached, is_genuine, json_bytes, object,
+    first_byte, is_cached, is_genuine, is_id, json_bytes, object,
 };
 use crate::session::{ConfigSet, Experiment, Health, SessionsRead};
 
@@ -88,6 +88,13 @@ fn settings(reply: &Reply) -> Option<BTreeMap<String, String>> {
 /// How much of the client configuration an answer holds.
 pub fn config_set(reply: &Reply) -> ConfigSet {
     set_of(settings(reply).as_ref())
+}
+
+/// The id of the installation that gave this client configuration, if it says a well-formed one.
+pub fn installation(reply: &Reply) -> Option<String> {
+    settings(reply)?
+        .remove("DiagnosticId")
+        .filter(|id| is_id(id))
 }
 
 /// What a text frame is, as a reply to one of ours.

@@ -66,6 +66,30 @@ fn health_is_read_from_the_database_status_alone() {
     assert_eq!(health(&cached), Health::Absent);
 }
 
+/// Hazard D13.
+#[test]
+fn an_installation_is_known_by_a_well_formed_id_alone() {
+    let id = "a1b2c3d4e5f6g7h8i9j0k1l2m3";
+    let config = format!(r#"{{"Version":"11.6.0","DiagnosticId":"{id}"}}"#);
+    assert_eq!(installation(&reply(200, &config)).as_deref(), Some(id));
+    for (status, body) in [
+        (200, r#"{"Version":"11.6.0"}"#),
+        (200, r#"{"Version":"11.6.0","DiagnosticId":""}"#),
+        (200, r#"{"Version":"11.6.0","DiagnosticId":"short"}"#),
+        (200, r#"{"DiagnosticId":7}"#),
+        (200, "<html>"),
+        (403, &config),
+    ] {
+        assert_eq!(installation(&reply(status, body)), None, "{status} {body}");
+    }
+    let mut foreign = reply(200, &config);
+    foreign.origin = Origin::Redirected;
+    assert_eq!(installation(&foreign), None);
+    let mut cached = reply(200, &config);
+    cached.headers.age = Some("3".to_owned());
+    assert_eq!(installation(&cached), None);
+}
+
 #[test]
 fn the_experiment_tells_the_sets_apart() {
     let limited = reply(200, r#"{"Version":"11.6.0","SiteName":"x"}"#);

@@ -118,7 +118,8 @@ pub enum Effect {
 pub enum Question {
     /// `GET /api/v4/users/me?t=<ms>`, `Cache-Control: no-cache`, on a fresh connection.
     UserMe,
-    /// `GET /api/v4/system/ping?get_server_status=true&use_rest_semantics=true` without a token, on a fresh connection.
+    /// `GET /api/v4/system/ping?get_server_status=true&use_rest_semantics=true` without a token, on a fresh connection; and
+    /// beside it, where the account knows which installation it belongs to, which one answers.
     Health,
     /// `GET /api/v4/users/me/sessions`.
     Sessions,

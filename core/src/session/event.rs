@@ -206,6 +206,9 @@ pub enum Health {
     /// No answer. A frozen database answers `users/me` with genuine 401s while this query hangs, so silence counts as
     /// unhealthy and never as absent.
     Silent,
+    /// Another installation than the account's answered at its address. Whatever its own database, nothing that it says of a
+    /// session that is not its own is evidence.
+    OtherServer,
 }
 
 /// What `GET users/me/sessions` gave.
@@ -361,6 +364,7 @@ impl Answer {
             Self::Health(Health::Unhealthy) => "Answered(Unhealthy)",
             Self::Health(Health::Absent) => "Answered(HealthAbsent)",
             Self::Health(Health::Silent) => "Answered(HealthSilent)",
+            Self::Health(Health::OtherServer) => "Answered(OtherServer)",
             Self::Sessions(SessionsRead::Read) => "Answered(SessionsRead)",
             Self::Sessions(SessionsRead::MfaRequired) => "Answered(SessionsMfaRequired)",
             Self::Sessions(SessionsRead::Other) => "Answered(SessionsOther)",

@@ -1,7 +1,8 @@
 //! When a user is signed out: what every event does in every standing. One flat match, arms grouped by standing, no wildcard.
 //!
 //! Read it for the calls of `end`. There are these ways out of a session and no other:
-//! - the verdict `Gone` (evidence, a second look on a new connection, a healthy database between them; or the long ladder):
+//! - the verdict `Gone` (evidence, a second look on a new connection, a healthy database of the account's own server between
+//!   them; or the long ladder):
 //!   `weigh` → `end(SessionEnded)`, or `end(Wiped)` if the server had ordered a wipe;
 //! - the user's own act: `end(SignedOut)`;
 //! - a key or a vault that is gone for good: `end(KeyLost)`, `end(StorageLost)`;

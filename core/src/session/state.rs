@@ -152,6 +152,8 @@ pub struct Suspicion {
     pub ladder_step: u32,
     /// Health cannot be known, or something rewrites answers: only the long ladder can end it without a healthy answer.
     pub long_ladder: bool,
+    /// Another server answered at the address, so the pieces may be its; they are void as soon as the account's own answers.
+    pub other_server: bool,
     /// It came out of `NeedsMfa`, and goes back there when the session turns out to live.
     pub from_mfa: bool,
     /// Online time before `online_from`.
@@ -168,6 +170,7 @@ impl Suspicion {
             health_absent: 0,
             ladder_step: 0,
             long_ladder: false,
+            other_server: false,
             from_mfa: false,
             online_before: Duration::ZERO,
             online_from: online,

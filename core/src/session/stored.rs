@@ -297,6 +297,8 @@ struct SuspicionText {
     health_absent: u32,
     ladder_step: u32,
     long_ladder: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    other_server: bool,
     from_mfa: bool,
     online: u64,
 }
@@ -320,6 +322,7 @@ impl SuspicionText {
             health_absent: suspicion.health_absent,
             ladder_step: suspicion.ladder_step,
             long_ladder: suspicion.long_ladder,
+            other_server: suspicion.other_server,
             from_mfa: suspicion.from_mfa,
             online: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
         }
@@ -342,6 +345,7 @@ impl SuspicionText {
             health_absent: self.health_absent,
             ladder_step: self.ladder_step,
             long_ladder: self.long_ladder,
+            other_server: self.other_server,
             from_mfa: self.from_mfa,
             online_before: Duration::from_millis(self.online),
             online_from: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! How a suspicion becomes a verdict: which piece of evidence counts, when the next look is taken, and when looking is given
 //! up. One piece is never enough, and nothing is a verdict while the server's database is not known to be well, but for the
-//! long ladder.
+//! long ladder, or while another server answers at the address.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl Draft<'_> {
             return;
         }
         match health {
-            Some(Health::Unhealthy | Health::Silent) => {
+            Some(Health::Unhealthy | Health::Silent | Health::OtherServer) => {
                 self.keep_suspicion(suspicion);
                 self.arm_look_on_ladder();
                 self.give_up_looking();
@@ -96,15 +96,25 @@ impl Draft<'_> {
     pub(super) fn weigh_health(&mut self, health: Health) {
         if let Some(mut suspicion) = self.suspicion() {
             match health {
-                Health::Healthy => suspicion.health_absent = 0,
+                Health::Healthy => {
+                    suspicion.void_what_another_said();
+                    suspicion.health_absent = 0;
+                }
                 Health::Unhealthy | Health::Silent => {
                     // Pieces from an outage are worth no more than the first one: it says where to begin again.
                     suspicion.health_absent = 0;
                     suspicion.pieces.truncate(1);
                 }
                 Health::Absent => {
+                    suspicion.void_what_another_said();
                     suspicion.health_absent += 1;
                     suspicion.long_ladder |= suspicion.health_absent >= policy::HEALTH_ABSENT_LIMIT;
+                }
+                Health::OtherServer => {
+                    suspicion.health_absent = 0;
+                    // One is left for the looks to go on from; it does not count.
+                    suspicion.pieces.truncate(1);
+                    suspicion.other_server = true;
                 }
             }
             self.keep_suspicion(suspicion);
@@ -128,10 +138,10 @@ impl Draft<'_> {
     }
 
     /// Whether the experiment's result may count in this look: not while the database is unwell, because then a good token
-    /// gets the limited set too.
+    /// gets the limited set too, and so it does from another server.
     pub(super) fn health_allows_experiment(&self) -> bool {
         match self.answered.as_ref().and_then(|answered| answered.health) {
-            Some(Health::Unhealthy | Health::Silent) => false,
+            Some(Health::Unhealthy | Health::Silent | Health::OtherServer) => false,
             Some(Health::Healthy | Health::Absent) | None => true,
         }
     }
@@ -283,6 +293,13 @@ impl Draft<'_> {
 }
 
 impl Suspicion {
+    /// The account's own server answers again, or none that can be told from it: what counted before may have been another's.
+    fn void_what_another_said(&mut self) {
+        if std::mem::take(&mut self.other_server) {
+            self.pieces.clear();
+        }
+    }
+
     fn count(&mut self, kind: PieceKind, now: BootMillis, spacing: Duration) {
         let spaced = self
             .pieces

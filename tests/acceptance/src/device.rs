@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     future::Future,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -210,6 +210,11 @@ impl Device {
     /// If the device is off.
     pub fn core(&self) -> &Steadfast {
         &self.running.as_ref().expect("the device is on").core
+    }
+
+    /// The folder of the core's files.
+    pub fn vault(&self) -> &Path {
+        &self.config.folder
     }
 
     /// The server's address as this device reaches it.

@@ -8,6 +8,7 @@
 )]
 
 mod airplane;
+mod another_installation;
 mod backup;
 mod canary;
 mod captive;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         ("mm_t938", mm_t938::CASES),
         ("mm_t940", mm_t940::CASES),
         ("mm_t941", mm_t941::CASES),
+        ("another_installation", another_installation::CASES),
         ("backup", backup::CASES),
         ("canary", canary::CASES),
         ("captive", captive::CASES),

@@ -55,6 +55,7 @@ pub fn answers() -> Vec<Answer> {
         Health::Unhealthy,
         Health::Absent,
         Health::Silent,
+        Health::OtherServer,
     ] {
         answers.push(Answer::Health(health));
     }
@@ -251,6 +252,7 @@ pub fn situations() -> Vec<(&'static str, Machine)> {
         ("suspect, asking, unhealthy", Health::Unhealthy),
         ("suspect, asking, health absent", Health::Absent),
         ("suspect, asking, health silent", Health::Silent),
+        ("suspect, asking, another server", Health::OtherServer),
     ] {
         let mut machine = machine.clone();
         machine.answer(Answer::Health(health));

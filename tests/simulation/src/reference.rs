@@ -51,6 +51,8 @@ pub struct Reference {
     health: Option<Health>,
     absent_in_a_row: u32,
     slow: bool,
+    /// Somebody else answered at the address.
+    stranger: bool,
 }
 
 impl Reference {
@@ -66,6 +68,7 @@ impl Reference {
             health: None,
             absent_in_a_row: 0,
             slow: false,
+            stranger: false,
         }
     }
 
@@ -77,11 +80,20 @@ impl Reference {
     /// A health answer arrived within a look.
     pub fn health(&mut self, health: Health) {
         self.health = Some(health);
+        if matches!(health, Health::Healthy | Health::Absent) && self.stranger {
+            self.stranger = false;
+            self.evidence.clear();
+        }
         match health {
             Health::Healthy => self.absent_in_a_row = 0,
             Health::Unhealthy | Health::Silent => {
                 self.absent_in_a_row = 0;
                 self.evidence.truncate(1);
+            }
+            Health::OtherServer => {
+                self.absent_in_a_row = 0;
+                self.evidence.truncate(1);
+                self.stranger = true;
             }
             Health::Absent => {
                 self.absent_in_a_row += 1;
@@ -122,9 +134,12 @@ impl Reference {
         self.slow
     }
 
-    /// In this look the database was unwell.
+    /// In this look the database was unwell, or another server's.
     pub fn is_unwell(&self) -> bool {
-        matches!(self.health, Some(Health::Unhealthy | Health::Silent))
+        matches!(
+            self.health,
+            Some(Health::Unhealthy | Health::Silent | Health::OtherServer)
+        )
     }
 
     /// A look ended without proof.
@@ -159,7 +174,7 @@ impl Reference {
                 .iter()
                 .any(|piece| piece.1 && now - piece.0 >= 2_000);
         let counts = match health {
-            Some(Health::Unhealthy | Health::Silent) => false,
+            Some(Health::Unhealthy | Health::Silent | Health::OtherServer) => false,
             Some(Health::Healthy) if genuine => first || waited >= 2_000,
             Some(Health::Healthy | Health::Absent) => first || waited >= slow_wait,
             None => first,
@@ -200,5 +215,6 @@ impl Reference {
         self.health = None;
         self.absent_in_a_row = 0;
         self.slow = false;
+        self.stranger = false;
     }
 }

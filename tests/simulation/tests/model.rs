@@ -178,6 +178,7 @@ impl Pair {
                 Health::Absent,
                 Health::Unhealthy,
                 Health::Silent,
+                Health::OtherServer,
             ]
             .map(Answer::Health)
             .to_vec(),
@@ -197,6 +198,7 @@ impl Pair {
             Question::UserMe if a_move.which < 200 => GONE,
             Question::UserMe => REFUSED,
             Question::Health if a_move.which < 190 => Answer::Health(Health::Absent),
+            Question::Health if a_move.which < 210 => Answer::Health(Health::OtherServer),
             Question::Health => Answer::Health(Health::Unhealthy),
             Question::Sessions => Answer::Sessions(SessionsRead::Read),
             Question::ConfigExperiment => LIMITED,

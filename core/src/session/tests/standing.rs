@@ -91,6 +91,64 @@ fn an_unhealthy_or_silent_database_never_lets_it_end() {
     }
 }
 
+/// Hazard D13.
+#[test]
+fn another_server_at_the_address_never_lets_it_end() {
+    let mut rig = suspect();
+    let begun = rig.now.boot;
+    while rig.is("Suspect") {
+        rig.second_look(Health::OtherServer, gone());
+        assert!(rig.state.cover() && !rig.state.is_ending());
+        assert!(rig.now.boot.since(begun) < minutes(120));
+    }
+    assert!(rig.is("Unverifiable"), "sign-in is offered");
+    assert!(rig.now.boot.since(begun) >= policy::SUSPECT_LIMIT);
+    rig.second_look(Health::OtherServer, gone());
+    assert!(rig.is("Unverifiable") && !rig.state.is_ending());
+    rig.second_look(Health::Healthy, valid());
+    assert!(rig.is("Active") && !rig.state.cover());
+}
+
+/// Hazard D13.
+#[test]
+fn what_another_server_said_is_no_piece_of_the_verdict_of_the_own() {
+    let mut rig = suspect();
+    rig.second_look(Health::OtherServer, gone());
+    rig.second_look(Health::Healthy, gone());
+    assert!(rig.is("Suspect") && !rig.state.is_ending());
+    assert_eq!(rig.state.suspicion_pieces(), 1);
+    rig.second_look(Health::Healthy, gone());
+    assert!(rig.state.is_ending(), "two of its own");
+}
+
+/// Hazard D13.
+#[test]
+fn another_server_hastens_no_wipe() {
+    let mut rig = suspect();
+    rig.feed(Event::WipePush);
+    for _ in 0..4 {
+        rig.second_look(Health::OtherServer, gone());
+        assert!(!rig.state.is_ending());
+    }
+}
+
+/// Hazard D13.
+#[test]
+fn the_experiment_counts_for_nothing_with_another_server() {
+    let mut rig = Rig::well();
+    rig.feed(Event::ConfigSeen(ConfigSet::Full));
+    rig.feed(Event::VerifyRequested)
+        .answer(Answer::Validation(Validation::HeadersLost))
+        .answer(limited());
+    for _ in 0..12 {
+        rig.at(Timer::Look);
+        rig.answer(Answer::Health(Health::OtherServer));
+        rig.answer(refused());
+        rig.answer(limited());
+        assert!(!rig.state.is_ending());
+    }
+}
+
 #[test]
 fn after_an_outage_the_next_healthy_look_decides() {
     let mut rig = suspect();

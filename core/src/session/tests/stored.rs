@@ -58,6 +58,18 @@ fn a_suspicion_survives_a_restart_and_needs_the_spacing() {
     assert!(again.state.is_ending(), "the stored piece counts");
 }
 
+/// Hazard D13.
+#[test]
+fn that_another_server_answered_survives_a_restart() {
+    let mut rig = suspect();
+    rig.second_look(Health::OtherServer, gone());
+    let mut again = restart(&rig, "first", later(&rig, 5_000));
+    again.answer(Answer::Health(Health::Healthy)).answer(gone());
+    assert!(again.is("Suspect") && !again.state.is_ending());
+    again.second_look(Health::Healthy, gone());
+    assert!(again.state.is_ending());
+}
+
 /// Hazard A30.
 #[test]
 fn after_a_restart_of_the_device_the_wall_clock_decides_and_never_counts_backwards() {
