@@ -23,6 +23,21 @@ impl Way {
         method: SsoMethod::OpenId,
         service: "openid",
     };
+    /// GitLab.
+    pub const GIT_LAB: Self = Self {
+        method: SsoMethod::GitLab,
+        service: "gitlab",
+    };
+    /// Google.
+    pub const GOOGLE: Self = Self {
+        method: SsoMethod::Google,
+        service: "google",
+    };
+    /// Office 365.
+    pub const OFFICE_365: Self = Self {
+        method: SsoMethod::Office365,
+        service: "office365",
+    };
     /// SAML.
     pub const SAML: Self = Self {
         method: SsoMethod::Saml,

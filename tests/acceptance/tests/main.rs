@@ -34,6 +34,7 @@ mod offline_sign_out;
 mod older_server;
 mod other_protocols;
 mod other_servers;
+mod other_services;
 mod other_tokens;
 mod outage;
 mod planted;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         ("older_server", older_server::CASES),
         ("other_protocols", other_protocols::CASES),
         ("other_servers", other_servers::CASES),
+        ("other_services", other_services::CASES),
         ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),
         ("replica_lag", replica_lag::CASES),
