@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use steadfast::{Error, Link};
+use steadfast::{Error, Link, Method, Request, Shows, Standing, message};
 
 use crate::support::{
     Answer, Gate, NAME, Names, Rules, alice_at, config, open, server, until, until_live,
@@ -146,6 +146,58 @@ async fn servers_below_paths_of_one_host_are_different_servers() {
         .find(|head| head.contains("websocket"))
         .unwrap();
     assert!(socket.starts_with("GET /chat/api/v4/websocket"), "{socket}");
+}
+
+/// Hazards D08, D09. Q13.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_at_the_root_and_one_below_a_path_are_used_side_by_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, below) = (server().await, server().await);
+    let rules = Rules {
+        below: "/chat",
+        beside: root.url().strip_prefix("http://").map(str::to_owned),
+        ..Rules::default()
+    };
+    let gate = Gate::before(&below, rules).await;
+    let core = open(folder.path(), config(folder.path(), &gate));
+    let mut ids = Vec::new();
+    for url in [gate.url(), format!("{}/chat", gate.url())] {
+        let id = core.sign_in(alice_at(&url)).await.unwrap();
+        assert_eq!(until_live(&core, id).await.server_url, url);
+        ids.push(id);
+    }
+    let [at_root, at_path] = ids[..] else {
+        panic!("{ids:?}");
+    };
+    for (id, server) in [(at_root, &root), (at_path, &below)] {
+        let from = server.control().request_count();
+        let request = Request::new(Method::Get, "/api/v4/users/me/teams");
+        assert_eq!(core.request(id, request).await.unwrap().status, 200);
+        let seen = server.control().requests();
+        assert!(
+            seen[from..]
+                .iter()
+                .any(|one| one.path == "/api/v4/users/me/teams")
+        );
+    }
+
+    for server in [&root, &below] {
+        server.control().clock_advance(Duration::from_secs(60));
+    }
+    let session = below.control().sessions("alice").remove(0);
+    assert!(below.control().revoke_session(&session.id));
+    let out = until(&core, at_path, |seen| seen.standing == Standing::Ended).await;
+    assert_eq!(out.shows(), Shows::SignIn(Some(message::SESSION_EXPIRED)));
+    let other = core.verify(at_root, Duration::from_secs(60)).await;
+    assert_eq!(other, Ok(Standing::Active));
+    assert_eq!(core.snapshot(at_root).unwrap().shows(), Shows::Content);
+    assert_eq!(root.control().sessions("alice").len(), 1);
+
+    let url = format!("{}/chat/", gate.url());
+    assert_eq!(core.sign_in(alice_at(&url)).await, Ok(at_path));
+    until_live(&core, at_path).await;
+    assert_eq!(core.accounts().len(), 2);
+    core.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) pre_auth: Option<&'static str>,
     /// The server stands below this path.
     pub(crate) below: &'static str,
+    /// The address of another server, which has what is not below that path.
+    pub(crate) beside: Option<String>,
     /// Answers requests whose head contains the first text with the second.
     pub(crate) instead: Vec<(&'static str, &'static str)>,
 }
@@ -202,12 +204,16 @@ async fn pass_on(
     let Some(path) = head.split(' ').nth(1) else {
         return;
     };
-    let Some(inner) = path.strip_prefix(rules.below) else {
-        let _ = client
-            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-            .await;
-        let _ = client.shutdown().await;
-        return;
+    let (inner, upstream) = match (path.strip_prefix(rules.below), &rules.beside) {
+        (Some(inner), _) => (inner, upstream),
+        (None, Some(beside)) => (path, beside.as_str()),
+        (None, None) => {
+            let _ = client
+                .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                .await;
+            let _ = client.shutdown().await;
+            return;
+        }
     };
     let mut head = head.replacen(path, inner, 1);
     let is_upgrade = head.to_ascii_lowercase().contains("upgrade: websocket");
