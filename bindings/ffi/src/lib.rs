@@ -36,6 +36,8 @@ mod requests;
 mod secret;
 mod sessions;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod transfers;
 mod webview;
