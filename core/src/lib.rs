@@ -76,8 +76,8 @@ pub mod vault;
 mod webview;
 
 pub use api::{
-    ActiveSession, Changes, Config, Confirmation, Destination, Download, EraseReason, Link,
-    MagicLink, Method, Notice, NoticeId, NoticeKind, Notifications, Obligation, ObligationId,
+    ActiveSession, Changes, Config, Confirmation, Destination, Download, EraseReason, HostState,
+    Link, MagicLink, Method, Notice, NoticeId, NoticeKind, Notifications, Obligation, ObligationId,
     Progress, PushPayload, PushReceived, Reader, Reminder, Request, Response, Revision, ServerInfo,
     Shows, SignIn, SignInAgain, SignInMethod, Snapshot, SsoStart, Standing, Steadfast, ToShow,
     Transfer, Upload, UserQuery, UserSummary, message,
@@ -95,7 +95,7 @@ pub use server::{
     ClearText, ClientCertificate, ClientCertificates, DeviceNetwork, HttpProxy, NetworkProfile,
     Pin, Pins, Proxy, ProxyCredentials, Roots, SignatureKind, SsoMethod,
 };
-pub use session::{AccountId, HostState, NetworkPath, Reason, UnixMillis};
+pub use session::{AccountId, NetworkPath, Reason, UnixMillis};
 pub use webview::{WebCookie, WebCookies, WebView};
 
 /// The guide's snippets, compiled as tests.

@@ -21,7 +21,6 @@ pub enum HostState {
 }
 
 to_core!(HostState => steadfast::HostState { Focused, Running, Suspended });
-// The core has a state of its own besides, which no app is in.
 crate::enums::from_core!(steadfast::HostState => HostState {
     Focused, Running, Suspended,
 } otherwise Running);

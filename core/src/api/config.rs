@@ -1,9 +1,9 @@
 //! How the core is opened.
 
+use crate::api::HostState;
 use crate::device::Device;
 use crate::policy;
 use crate::server::{ClearText, DeviceNetwork};
-use crate::session::HostState;
 use crate::webview::WebView;
 use std::path::PathBuf;
 use std::time::Duration;

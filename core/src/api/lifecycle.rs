@@ -4,7 +4,7 @@ use crate::api::{Standing, Steadfast};
 use crate::device::DeviceId;
 use crate::error::Error;
 use crate::server::HttpProxy;
-use crate::session::{AccountId, HostState, NetworkPath};
+use crate::session::{self, AccountId, NetworkPath};
 use std::time::Duration;
 
 /// Whether the system lets the app show notifications.
@@ -21,22 +21,39 @@ codes!(pub(crate) Notifications {
     Forbidden => "forbidden",
 });
 
+/// What the platform says of the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostState {
+    /// On screen, with the user's attention.
+    Focused,
+    /// Visible without focus, a desktop window, or Android not yet frozen.
+    Running,
+    /// About to be frozen or killed: no socket, no timer.
+    Suspended,
+}
+
+impl From<HostState> for session::HostState {
+    fn from(state: HostState) -> Self {
+        match state {
+            HostState::Focused => Self::Focused,
+            HostState::Running => Self::Running,
+            HostState::Suspended => Self::Suspended,
+        }
+    }
+}
+
 impl Steadfast {
     /// The app came to the front, lost the focus, or is about to be suspended. With `Suspended` it returns when sockets and
     /// vault are closed, within 3 seconds: the system kills an app that is frozen while it holds a lock. The newest call
     /// counts: one that another overtook while it waited for its turn changes nothing.
     ///
     /// # Errors
-    /// [`Error::Closed`]; [`Error::InvalidArgument`] for `Checking`, which is the core's own; after a suspension, those of
-    /// opening the vault.
+    /// [`Error::Closed`]; after a suspension, those of opening the vault.
     pub async fn host_state(&self, state: HostState) -> Result<(), Error> {
-        if state == HostState::Checking {
-            return Err(Error::InvalidArgument { argument: "state" });
-        }
         let engine = self.engine().clone();
         let turn = engine.next_host_turn();
         self.engine()
-            .run(async move { engine.host_state(state, turn).await })
+            .run(async move { engine.host_state(state.into(), turn).await })
             .await
     }
 

@@ -28,7 +28,7 @@ mod webview;
 pub use admin::{Confirmation, UserQuery, UserSummary};
 pub use config::Config;
 pub use destination::Destination;
-pub use lifecycle::Notifications;
+pub use lifecycle::{HostState, Notifications};
 pub use magic_link::MagicLink;
 pub use notices::{EraseReason, Notice, NoticeId, NoticeKind, Obligation, ObligationId};
 pub use push::{PushPayload, PushReceived, Reminder, ToShow};

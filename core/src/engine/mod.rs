@@ -152,11 +152,7 @@ impl Engine {
                 argument: "restore_window",
             });
         }
-        if config.host_state == HostState::Checking {
-            return Err(Error::InvalidArgument {
-                argument: "host_state",
-            });
-        }
+        let host = HostState::from(config.host_state);
         let callback =
             CallbackAddress::parse(&config.sso_callback).ok_or(Error::InvalidArgument {
                 argument: "sso_callback",
@@ -182,7 +178,7 @@ impl Engine {
             standing: None,
             boot_id: boot_id.clone(),
             settings,
-            host: config.host_state,
+            host,
         };
         if !lost.is_empty() {
             commits::restore_lost(&mut vault, &lost, &parts, times.now())
@@ -191,11 +187,11 @@ impl Engine {
             lists = vault.lists().map_err(problems::vault)?;
         }
         let lists = commits::shown(lists);
-        let hints = match config.host_state {
+        let hints = match host {
             HostState::Suspended => Vec::new(),
             HostState::Focused | HostState::Running | HostState::Checking => vault.take_hints(),
         };
-        if config.host_state == HostState::Suspended {
+        if host == HostState::Suspended {
             // An app that was started in the background may be frozen at any moment.
             let _ = vault.close();
         }
@@ -235,7 +231,7 @@ impl Engine {
             runtime: Mutex::new(Some(runtime)),
             accounts: Mutex::new(BTreeMap::new()),
             left_alone: Mutex::new(BTreeMap::new()),
-            host: watch::Sender::new(config.host_state),
+            host: watch::Sender::new(host),
             path: Mutex::new(NetworkPath::Up),
             host_turn: watch::Sender::new(0),
             outbox: Outbox::default(),

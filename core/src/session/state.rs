@@ -30,7 +30,7 @@ pub enum HostState {
     /// About to be frozen or killed: no socket, no timer.
     Suspended,
     /// Woken in the background for a moment: sessions are asked about, and no socket is dialled. The core itself says so
-    /// during a background check or a push; an app does not.
+    /// during a background check or a push; no app is in it.
     Checking,
 }
 
