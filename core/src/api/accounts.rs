@@ -1,10 +1,9 @@
-//! Accounts as they stand, and what changes about them.
+//! Accounts as they stand and what changes about them; and what becomes of one: its session taken up again after a wrong
+//! verdict, the whole forgotten, and the key that dies with it.
 
-use crate::api::{
-    Changes, Notice, NoticeId, Obligation, ObligationId, Revision, Snapshot, Steadfast,
-};
-use crate::engine::events::EventBatch;
+use crate::api::{Changes, Revision, Snapshot, Steadfast};
 use crate::error::Error;
+use crate::secret::Key;
 use crate::session::AccountId;
 
 impl Steadfast {
@@ -36,53 +35,59 @@ impl Steadfast {
         self.engine().changes(since).await
     }
 
-    /// What the user is to be told, oldest first. Local and immediate.
-    pub fn notices(&self) -> Vec<Notice> {
-        self.engine().hub.read().notices.clone()
-    }
-
-    /// Notices that no longer hold, oldest first: take back what the operating system shows of them, then acknowledge them,
-    /// also those that were acknowledged before. Local and immediate.
-    pub fn withdrawn_notices(&self) -> Vec<NoticeId> {
-        self.engine().hub.read().withdrawn_notices.clone()
-    }
-
-    /// The app has told the user, or has taken back what it told. An unknown or acknowledged number is no error.
+    /// Takes a session up again that ended by a verdict which turned out to be wrong, without a password. Only for the user's
+    /// own act: content comes back with it. [`Snapshot::may_continue`](crate::Snapshot::may_continue) says whether it is
+    /// offered; an account that is signed in is no error.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn acknowledge_notice(&self, id: NoticeId) -> Result<(), Error> {
+    /// [`Error::SessionEnded`], [`Error::NotSignedIn`] if nothing is offered, or no longer; [`Error::NoSuchAccount`];
+    /// [`Error::Suspended`]; those of the store, then it is tried again.
+    pub async fn continue_session(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
         self.engine()
-            .run(async move { engine.acknowledge_notice(id).await })
+            .run(async move { engine.continue_session(id).await })
             .await
     }
 
-    /// What the app owes, oldest first. Local and immediate.
-    pub fn obligations(&self) -> Vec<Obligation> {
-        self.engine().hub.read().obligations.clone()
-    }
-
-    /// The app has done it. An unknown or acknowledged number is no error.
+    /// Removes an account from this device. Its session is ended here at once; the server's part is owed as after a sign-out,
+    /// and the app owes the erasing of what it stored. The id is never used again; a later sign-in of the same user is
+    /// another account.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn acknowledge_obligation(&self, id: ObligationId) -> Result<(), Error> {
+    /// [`Error::NoSuchAccount`]; [`Error::Suspended`] and [`Error::KeyStoreUnavailable`], then nothing was done;
+    /// [`Error::DiskFull`], then the key was destroyed and the server told once; [`Error::StoreUnavailable`].
+    pub async fn forget(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
         self.engine()
-            .run(async move { engine.acknowledge_obligation(id).await })
+            .run(async move { engine.forget(id).await })
             .await
     }
 
-    /// Waits for realtime events after `after_seq` (0 at first, then [`EventBatch::last_seq`]). Asking for what comes after
-    /// an event says that it was taken; what was not taken survives a reconnect. At most 1,000 wait, then there is a gap.
+    /// The key with which an app may encrypt what it stores of an account, so that it is erased in one step. Made when it is
+    /// first asked for and the same from then on, also after a sign-out and a new sign-in of the same user. It is destroyed
+    /// when the app comes to owe the erasing of the account's data: on [`forget`](Self::forget), on a wipe, before another
+    /// user of the server signs in, and long after an end.
     ///
     /// # Errors
-    /// [`Error::NoSuchAccount`], [`Error::Closed`].
-    pub async fn events(&self, id: AccountId, after_seq: i64) -> Result<EventBatch, Error> {
-        let account = self.engine().account(id)?;
-        let batch = account.events.wait(after_seq).await.ok_or(Error::Closed)?;
-        self.engine().resynced(id, &batch);
-        Ok(batch)
+    /// [`Error::NotSignedIn`], [`Error::SessionEnded`], [`Error::Unverifiable`] while nobody is signed in;
+    /// [`Error::KeyStoreUnavailable`]; [`Error::DataKeyLost`] if the key store has lost it:
+    /// [`renew_data_key`](Self::renew_data_key) begins anew; [`Error::NoSuchAccount`]; those of the store.
+    pub async fn data_key(&self, id: AccountId) -> Result<Key, Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.data_key(id).await })
+            .await
+    }
+
+    /// Makes a new data key in place of one that was lost or is to be changed. What the old one encrypted cannot be read any
+    /// more.
+    ///
+    /// # Errors
+    /// As [`data_key`](Self::data_key), but for [`Error::DataKeyLost`].
+    pub async fn renew_data_key(&self, id: AccountId) -> Result<Key, Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.renew_data_key(id).await })
+            .await
     }
 }

@@ -9,7 +9,6 @@ mod adopt;
 mod config;
 mod destination;
 mod legacy;
-mod life;
 mod lifecycle;
 mod magic_link;
 pub mod message;

@@ -1,6 +1,8 @@
 //! What the user is to be told, and what the app owes. Both are durable and kept until the app acknowledges them.
 
+use crate::api::Steadfast;
 use crate::api::message::{self, Message};
+use crate::error::Error;
 use crate::session::{AccountId, UnixMillis};
 use crate::vault::MAY_HAVE_EXPIRED;
 
@@ -96,4 +98,44 @@ pub struct Obligation {
     pub blocks: Vec<AccountId>,
     /// Since when, in wall-clock time.
     pub created_at: UnixMillis,
+}
+
+impl Steadfast {
+    /// What the user is to be told, oldest first. Local and immediate.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.engine().hub.read().notices.clone()
+    }
+
+    /// Notices that no longer hold, oldest first: take back what the operating system shows of them, then acknowledge them,
+    /// also those that were acknowledged before. Local and immediate.
+    pub fn withdrawn_notices(&self) -> Vec<NoticeId> {
+        self.engine().hub.read().withdrawn_notices.clone()
+    }
+
+    /// The app has told the user, or has taken back what it told. An unknown or acknowledged number is no error.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn acknowledge_notice(&self, id: NoticeId) -> Result<(), Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.acknowledge_notice(id).await })
+            .await
+    }
+
+    /// What the app owes, oldest first. Local and immediate.
+    pub fn obligations(&self) -> Vec<Obligation> {
+        self.engine().hub.read().obligations.clone()
+    }
+
+    /// The app has done it. An unknown or acknowledged number is no error.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn acknowledge_obligation(&self, id: ObligationId) -> Result<(), Error> {
+        let engine = self.engine().clone();
+        self.engine()
+            .run(async move { engine.acknowledge_obligation(id).await })
+            .await
+    }
 }

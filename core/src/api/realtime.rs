@@ -1,11 +1,24 @@
-//! Sending on the realtime socket.
+//! The realtime socket: what arrives on it, and what the app sends.
 
 use crate::api::Steadfast;
+use crate::engine::events::EventBatch;
 use crate::error::Error;
 use crate::session::AccountId;
 use serde_json::Value;
 
 impl Steadfast {
+    /// Waits for realtime events after `after_seq` (0 at first, then [`EventBatch::last_seq`]). Asking for what comes after
+    /// an event says that it was taken; what was not taken survives a reconnect. At most 1,000 wait, then there is a gap.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchAccount`], [`Error::Closed`].
+    pub async fn events(&self, id: AccountId, after_seq: i64) -> Result<EventBatch, Error> {
+        let account = self.engine().account(id)?;
+        let batch = account.events.wait(after_seq).await.ok_or(Error::Closed)?;
+        self.engine().resynced(id, &batch);
+        Ok(batch)
+    }
+
     /// Sends an action on the account's socket, such as `user_typing`, and gives the data of the server's reply. An action
     /// that begins with `custom_` goes to a plugin and gets no reply: its data is null, and it may have been lost.
     /// `data` is an object, or null for none.
