@@ -3,7 +3,9 @@
 use super::hosts::{Behaviour, Host};
 use super::{World, code, sign_in_at, until_changes, until_live};
 use crate::host::CertificatesOfHost;
-use crate::{Core, Standing, UserQuery};
+use crate::{Core, HostError, KeyAnswer, KeyStore, KeyWritten, NetworkPath, Standing, UserQuery};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use steadfast::ClientCertificates as _;
 
 const FAULTS: [Behaviour; 3] = [
@@ -116,4 +118,61 @@ async fn the_key_store_is_asked_by_one_thread_of_the_core_and_never_by_a_caller(
         threads.iter().all(|thread| thread == "steadfast-keys"),
         "{threads:?}"
     );
+}
+
+/// Asks the core whatever answers at once, from inside its own call.
+struct Asks {
+    core: OnceLock<Weak<Core>>,
+    keys: Arc<dyn KeyStore>,
+    asked: AtomicUsize,
+}
+
+impl Asks {
+    fn ask(&self) {
+        let Some(core) = self.core.get().and_then(Weak::upgrade) else {
+            return;
+        };
+        core.accounts().unwrap();
+        core.notices().unwrap();
+        core.obligations().unwrap();
+        core.reminders().unwrap();
+        core.network_changed(NetworkPath::Up, None).unwrap();
+        self.asked.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl KeyStore for Asks {
+    fn load(&self, name: String) -> Result<KeyAnswer, HostError> {
+        self.ask();
+        self.keys.load(name)
+    }
+
+    fn store(&self, name: String, key: Vec<u8>) -> Result<KeyWritten, HostError> {
+        self.ask();
+        self.keys.store(name, key)
+    }
+
+    fn delete(&self, name: String) -> Result<KeyWritten, HostError> {
+        self.ask();
+        self.keys.delete(name)
+    }
+}
+
+/// Hazard C04.
+#[tokio::test]
+async fn a_key_store_that_asks_the_core_gets_its_answers() {
+    let world = World::new().await;
+    let asks = Arc::new(Asks {
+        core: OnceLock::new(),
+        keys: world.keys(),
+        asked: AtomicUsize::new(0),
+    });
+    let core = Core::open(world.config(), asks.clone(), None, None).unwrap();
+    asks.core.set(Arc::downgrade(&core)).unwrap();
+    let account = core.sign_in(world.alice(), None).await.unwrap();
+    until_live(&core, account).await;
+    core.data_key(account, None).await.unwrap();
+    core.forget(account, None).await.unwrap();
+    assert!(asks.asked.load(Ordering::Relaxed) >= 3);
+    core.shut_down().await.unwrap();
 }

@@ -16,8 +16,15 @@ async fn who_waits_is_told_and_later_calls_fail_with_closed() {
     let core = world.open();
     let account = core.sign_in(world.alice(), None).await.unwrap();
     until_live(&core, account).await;
-    let last_seq = core.events(account, 0, None).await.unwrap().last_seq;
-    let events = core.events(account, last_seq, None);
+    let events = async {
+        let mut seen = 0;
+        loop {
+            match core.events(account, seen, None).await {
+                Ok(batch) => seen = batch.last_seq,
+                Err(error) => return error.code(),
+            }
+        }
+    };
     let changes = async {
         let mut revision = 0;
         loop {
@@ -29,8 +36,7 @@ async fn who_waits_is_told_and_later_calls_fail_with_closed() {
     };
     let (events, changes, closed) = tokio::join!(events, changes, core.shut_down());
     closed.unwrap();
-    assert_eq!(code(events), "closed");
-    assert_eq!(changes, "closed");
+    assert_eq!((events.as_str(), changes.as_str()), ("closed", "closed"));
 
     for (call, result) in every_call(&core, account).await {
         assert_eq!(result.unwrap_err().code(), "closed", "{call}");
@@ -101,6 +107,59 @@ async fn every_call(core: &Core, account: i64) -> Vec<(&'static str, Result<(), 
         "acknowledge_obligation": core.acknowledge_obligation(1).await,
         "set_device_id": core.set_device_id(None).await,
         "legacy_erasable": core.legacy_erasable().await,
+    }
+}
+
+/// Hazard C06.
+#[tokio::test]
+async fn it_waits_for_no_key_store_that_hangs() {
+    let world = World::new().await;
+    let host = Host::new(Behaviour::Hangs);
+    let core = Core::open(world.config(), host.key_store(), None, None).unwrap();
+    let signing_in = core.sign_in(world.alice(), None);
+    let closing = async {
+        eventually(|| !host.threads().is_empty()).await;
+        core.shut_down().await
+    };
+    let (signed_in, closed) = tokio::join!(signing_in, closing);
+    closed.unwrap();
+    assert_eq!(code(signed_in), "closed");
+    assert_eq!(host.threads().len(), 1, "it still hangs");
+    host.behave(Behaviour::Works);
+    drop(core);
+    eventually(|| host.handles() == 0).await;
+}
+
+/// Hazard C06.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_from_many_threads_while_it_closes_are_done_or_told() {
+    let world = World::new().await;
+    let core = world.open();
+    let account = core.sign_in(world.alice(), None).await.unwrap();
+    until_live(&core, account).await;
+    let callers: Vec<_> = (0..16)
+        .map(|_| {
+            let core = core.clone();
+            tokio::spawn(async move {
+                let mut calls = 0;
+                loop {
+                    calls += 1;
+                    core.snapshot(account).unwrap();
+                    let set = core.set_device_id(None).await;
+                    let listed = core.legacy_erasable().await.map(drop);
+                    match set.and(listed) {
+                        Ok(()) => {}
+                        Err(error) => return (calls, error.code()),
+                    }
+                }
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    core.shut_down().await.unwrap();
+    for caller in callers {
+        let (calls, code) = caller.await.unwrap();
+        assert_eq!(code, "closed", "after {calls}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use uniffi::{
     FfiConverterArc, Handle, Lower, LowerError, RustBuffer, RustCallStatus, RustCallStatusCode,
 };
@@ -30,12 +30,15 @@ pub(super) enum Behaviour {
     Throws,
     /// Throws another one.
     ThrowsUndeclared,
+    /// Does not return until it behaves otherwise.
+    Hangs,
     /// Returns without an answer and without an exception, as when an `Error` of the Java machine ends the call.
     IsTorn,
 }
 
 pub(super) struct Host {
     behaviour: Mutex<Behaviour>,
+    changed: Condvar,
     keys: Mutex<HashMap<String, Vec<u8>>>,
     /// Names of the threads that called, in order.
     threads: Mutex<Vec<String>>,
@@ -68,6 +71,7 @@ impl Host {
         register();
         Arc::new(Self {
             behaviour: Mutex::new(behaviour),
+            changed: Condvar::new(),
             keys: Mutex::default(),
             threads: Mutex::default(),
             records: Mutex::default(),
@@ -76,6 +80,7 @@ impl Host {
 
     pub(super) fn behave(&self, behaviour: Behaviour) {
         *self.behaviour.lock().unwrap() = behaviour;
+        self.changed.notify_all();
     }
 
     pub(super) fn threads(&self) -> Vec<String> {
@@ -127,10 +132,14 @@ impl Host {
     fn plays(&self, status: &mut RustCallStatus) -> bool {
         let thread = std::thread::current().name().unwrap_or("").to_owned();
         self.threads.lock().unwrap().push(thread);
-        let behaviour = *self.behaviour.lock().unwrap();
+        let behaviour = self.behaviour.lock().unwrap();
+        let behaviour = *self
+            .changed
+            .wait_while(behaviour, |now| *now == Behaviour::Hangs)
+            .unwrap();
         match behaviour {
             Behaviour::Works => return true,
-            Behaviour::IsTorn => {}
+            Behaviour::IsTorn | Behaviour::Hangs => {}
             Behaviour::Throws => {
                 status.code = RustCallStatusCode::Error;
                 let error = <HostError as LowerError<UniFfiTag>>::lower_error(HostError::Failed {});

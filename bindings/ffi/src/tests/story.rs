@@ -87,7 +87,11 @@ async fn a_user_signs_in_sees_her_session_and_is_told_of_its_end() {
         .control()
         .clock_advance(Duration::from_secs(60));
     world.server.control().revoke_session(&sessions[0].id);
-    let ended = until(&handle, |changes| !changes.notices.is_empty()).await;
+    let is_ended = |changes: &Changes| {
+        let standing = changes.accounts.first().map(|snapshot| snapshot.standing);
+        standing == Some(Standing::Ended) && !changes.notices.is_empty()
+    };
+    let ended = until(&handle, is_ended).await;
     let snapshot = &ended.accounts[0];
     assert_eq!(
         (snapshot.standing, snapshot.reason),

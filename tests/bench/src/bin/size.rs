@@ -60,19 +60,12 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Builds the example `artefact` as a release, and gives its path.
+/// Builds the library as a release, and gives its path.
 fn build(root: &Path) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(root)
-        .args([
-            "build",
-            "--release",
-            "-p",
-            "steadfast-bench",
-            "--example",
-            "artefact",
-        ])
+        .args(["build", "--release", "-p", "steadfast-library", "--lib"])
         .args(["--message-format", "json-render-diagnostics"])
         .output()
         .expect("cargo");
@@ -84,10 +77,15 @@ fn build(root: &Path) -> PathBuf {
     let text = String::from_utf8(output.stdout).expect("JSON");
     text.lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "artefact")
+        .filter(|message| {
+            let package = message["package_id"].as_str();
+            package.is_some_and(|id| id.contains("steadfast-library"))
+        })
         .filter_map(|message| {
-            let file = message["filenames"].as_array()?.first()?.as_str()?;
-            Some(PathBuf::from(file))
+            let mut files = message["filenames"].as_array()?.iter();
+            let shared =
+                files.find_map(|file| file.as_str().filter(|file| file.ends_with(".so")))?;
+            Some(PathBuf::from(shared))
         })
         .next_back()
         .expect("a library")
@@ -159,9 +157,9 @@ fn page(stripped: u64, crates: &[(String, u64)]) -> String {
     let share = |size: u64| size as f64 * 100.0 / all as f64;
     let mut text = format!(
         "# Size\n\n\
-         The library that carries the whole surface, as an app would ship it (`tests/bench/examples/artefact.rs`), for x86-64\n\
-         Linux, in the release profile. The gate fails when it grows by more than {TOLERANCE_PERCENT} %; then look at what did it, and if it is\n\
-         worth it, record it: `cargo run -p steadfast-bench --bin size -- --record`.\n\n\
+         The library that an app ships (`bindings/library`), for x86-64 Linux, in the release profile. The gate fails when it\n\
+         grows by more than {TOLERANCE_PERCENT} %; then look at what did it, and if it is worth it, record it:\n\
+         `cargo run -p steadfast-bench --bin size -- --record`.\n\n\
          Stripped: {} bytes\n\n\
          By crate, as the symbols of the unstripped library say (code and data, without unwind tables and relocations):\n\n\
          | crate | bytes | share |\n|---|---:|---:|\n",
