@@ -2,7 +2,7 @@
 
 use crate::accounts::Standing;
 use crate::core::Core;
-use crate::enums::to_core;
+use crate::enums::{from_core, to_core};
 use crate::error::SteadfastError;
 use crate::guard::{Cancellation, at_once, duration, waits};
 use crate::profile::HttpProxy;
@@ -21,7 +21,7 @@ pub enum HostState {
 }
 
 to_core!(HostState => steadfast::HostState { Focused, Running, Suspended });
-crate::enums::from_core!(steadfast::HostState => HostState {
+from_core!(steadfast::HostState => HostState {
     Focused, Running, Suspended,
 } otherwise Running);
 

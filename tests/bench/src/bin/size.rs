@@ -142,7 +142,12 @@ fn crate_of(symbol: &str) -> String {
     }
 }
 
+/// What has a name of C: UniFFI's functions and descriptions, and the libraries that are written in it.
 fn of_c(symbol: &str) -> &'static str {
+    let of_the_border = ["uniffi_", "UNIFFI_", "ffi_steadfast_"];
+    if of_the_border.iter().any(|start| symbol.starts_with(start)) {
+        return "steadfast_ffi";
+    }
     if symbol.starts_with("sqlite3") || symbol.starts_with("fts") || symbol.starts_with("rtree") {
         "SQLite"
     } else if symbol.starts_with("ring_core") {
