@@ -77,6 +77,7 @@ struct Waiting {
     level: LogLevel,
     records: VecDeque<LogRecord>,
     next_seq: i64,
+    has_thread: bool,
 }
 
 static LOGS: OnceLock<Arc<Logs>> = OnceLock::new();
@@ -109,29 +110,36 @@ pub fn clear_log_sink() {
     }
 }
 
-/// The queue, with its thread and its place in the process, both made once.
+/// The queue, with its place in the process and its thread, both made once.
 fn started() -> Result<&'static Arc<Logs>, steadfast::Error> {
     static STARTING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(logs) = LOGS.get() {
-        return Ok(logs);
+    let logs = match LOGS.get() {
+        Some(logs) => logs,
+        None => {
+            let logs = Arc::new(Logs {
+                waiting: Mutex::new(Waiting {
+                    sink: None,
+                    level: LogLevel::Error,
+                    records: VecDeque::new(),
+                    next_seq: 1,
+                    has_thread: false,
+                }),
+                news: Condvar::new(),
+            });
+            set_global_default(Border { logs: logs.clone() }).map_err(|_| invalid("sink"))?;
+            LOGS.get_or_init(|| logs)
+        }
+    };
+    if !logs.lock().has_thread {
+        let worker = logs.clone();
+        std::thread::Builder::new()
+            .name("steadfast-log".to_owned())
+            .spawn(move || worker.hand_out())
+            .map_err(|_| steadfast::Error::Internal)?;
+        logs.lock().has_thread = true;
     }
-    let logs = Arc::new(Logs {
-        waiting: Mutex::new(Waiting {
-            sink: None,
-            level: LogLevel::Error,
-            records: VecDeque::new(),
-            next_seq: 1,
-        }),
-        news: Condvar::new(),
-    });
-    set_global_default(Border { logs: logs.clone() }).map_err(|_| invalid("sink"))?;
-    let worker = logs.clone();
-    std::thread::Builder::new()
-        .name("steadfast-log".to_owned())
-        .spawn(move || worker.hand_out())
-        .map_err(|_| steadfast::Error::Internal)?;
-    Ok(LOGS.get_or_init(|| logs))
+    Ok(logs)
 }
 
 impl Logs {

@@ -3,8 +3,10 @@
 use super::hosts::{Behaviour, Host};
 use super::{World, code, sign_in_at, until_changes, until_live};
 use crate::host::CertificatesOfHost;
-use crate::{Core, HostError, KeyAnswer, KeyStore, KeyWritten, NetworkPath, Standing, UserQuery};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::{
+    Changes, Core, HostError, KeyAnswer, KeyStore, KeyWritten, NetworkPath, Standing, UserQuery,
+};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use steadfast::ClientCertificates as _;
 
@@ -118,6 +120,58 @@ async fn the_key_store_is_asked_by_one_thread_of_the_core_and_never_by_a_caller(
         threads.iter().all(|thread| thread == "steadfast-keys"),
         "{threads:?}"
     );
+}
+
+/// Gives back less of a key than was stored, while it is told to.
+struct Cuts {
+    keys: Arc<dyn KeyStore>,
+    cuts: AtomicBool,
+}
+
+impl KeyStore for Cuts {
+    fn load(&self, name: String) -> Result<KeyAnswer, HostError> {
+        let answer = self.keys.load(name)?;
+        Ok(match answer {
+            KeyAnswer::Value { key } if self.cuts.load(Ordering::Relaxed) => KeyAnswer::Value {
+                key: key[..31].to_vec(),
+            },
+            answer => answer,
+        })
+    }
+
+    fn store(&self, name: String, key: Vec<u8>) -> Result<KeyWritten, HostError> {
+        self.keys.store(name, key)
+    }
+
+    fn delete(&self, name: String) -> Result<KeyWritten, HostError> {
+        self.keys.delete(name)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_comes_back_cut_is_unavailable_and_not_gone() {
+    let world = World::new().await;
+    let keys = Arc::new(Cuts {
+        keys: world.keys(),
+        cuts: AtomicBool::new(false),
+    });
+    let open = || Core::open(world.config(), keys.clone(), None, None).unwrap();
+    let core = open();
+    let account = core.sign_in(world.alice(), None).await.unwrap();
+    core.shut_down().await.unwrap();
+    drop(core);
+
+    keys.cuts.store(true, Ordering::Relaxed);
+    let core = open();
+    let locked = |changes: &Changes| changes.accounts[0].standing == Standing::Locked;
+    until_changes(&core, locked).await;
+    core.shut_down().await.unwrap();
+    drop(core);
+
+    keys.cuts.store(false, Ordering::Relaxed);
+    let core = open();
+    until_live(&core, account).await;
+    core.shut_down().await.unwrap();
 }
 
 /// Asks the core whatever answers at once, from inside its own call.
