@@ -1,0 +1,48 @@
+package dev.steadfast
+
+import dev.steadfast.core.Core
+import dev.steadfast.core.SteadfastException
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
+import kotlinx.coroutines.withContext
+
+/** The core behind the face: opened once, by whoever needs it first, and never on the caller's thread. */
+internal class CoreAccess(
+    private val open: () -> Core,
+) {
+    private val gate = Mutex()
+    private var closed = false
+
+    @Volatile
+    private var core: Core? = null
+
+    /**
+     * The core; opened now, if it is not yet.
+     *
+     * @throws SteadfastException if it cannot be opened; the next call tries again
+     */
+    suspend fun get(): Core =
+        core ?: withContext(Dispatchers.IO) {
+            gate.withLock {
+                core ?: run {
+                    if (closed) throw SteadfastException.CorrectInput("closed", "the core is closed", null)
+                    open().also { core = it }
+                }
+            }
+        }
+
+    /** Asks the core, away from the caller's thread: what crosses the border is copied, and may be large. */
+    suspend fun <T> ask(call: suspend (Core) -> T): T = withContext(Dispatchers.Default) { call(get()) }
+
+    suspend fun close() =
+        withContext(NonCancellable + Dispatchers.Default) {
+            val opened =
+                gate.withLock {
+                    closed = true
+                    core
+                }
+            opened?.shutDown()
+        }
+}

@@ -1,0 +1,172 @@
+package dev.steadfast.android
+
+import android.app.Activity
+import android.app.Application
+import android.os.Build
+import android.os.Bundle
+import android.os.Handler
+import android.os.Looper
+import android.view.View
+import android.view.ViewTreeObserver
+import android.view.inspector.WindowInspector
+
+/** Where the app is, for the core. */
+internal enum class Foreground {
+    /** A window of the app has the focus. */
+    Focused,
+
+    /** Visible without the focus, or off screen for less than [Lifecycle.GRACE_MILLIS]. */
+    Running,
+
+    /** Off screen: the system may freeze or kill the process at any moment. */
+    Suspended,
+}
+
+/**
+ * Tells where the app is, from the life of its activities and the focus of its windows. To be started in
+ * `Application.onCreate`, before the first activity: until one starts, the app counts as suspended.
+ *
+ * Lives on the main thread, and calls [report] there.
+ */
+internal class Lifecycle(
+    private val application: Application,
+    private val report: (Foreground) -> Unit,
+) {
+    private val handler = Handler(Looper.getMainLooper())
+    private val started = HashSet<Activity>()
+    private val windows = Windows(::look)
+    private val settle = Runnable { tell(Foreground.Running) }
+    private val suspend = Runnable { tell(Foreground.Suspended) }
+    private var reported = Foreground.Suspended
+    private var leaving = false
+
+    fun start() = application.registerActivityLifecycleCallbacks(callbacks)
+
+    fun stop() {
+        application.unregisterActivityLifecycleCallbacks(callbacks)
+        stay()
+        windows.forgetAll()
+        started.clear()
+    }
+
+    private val callbacks =
+        object : Application.ActivityLifecycleCallbacks {
+            override fun onActivityCreated(
+                activity: Activity,
+                state: Bundle?,
+            ) = Unit
+
+            override fun onActivityStarted(activity: Activity) {
+                started += activity
+                windows.watch(activity)
+                look()
+            }
+
+            override fun onActivityResumed(activity: Activity) = look()
+
+            override fun onActivityPaused(activity: Activity) = look()
+
+            override fun onActivityStopped(activity: Activity) {
+                started -= activity
+                look()
+            }
+
+            override fun onActivitySaveInstanceState(
+                activity: Activity,
+                state: Bundle,
+            ) = Unit
+
+            override fun onActivityDestroyed(activity: Activity) {
+                windows.forget(activity)
+                // One that ended before it was shown never stops.
+                onActivityStopped(activity)
+            }
+        }
+
+    private fun look() {
+        if (started.isEmpty()) {
+            leave()
+        } else {
+            stay()
+            when {
+                windows.anyHasFocus() -> tell(Foreground.Focused)
+
+                // The focus is on its way from one window of the app to another, or gone.
+                reported == Foreground.Focused -> handler.postDelayed(settle, SETTLE_MILLIS)
+
+                else -> tell(Foreground.Running)
+            }
+        }
+    }
+
+    private fun leave() {
+        if (reported == Foreground.Suspended || leaving) return
+        handler.removeCallbacks(settle)
+        tell(Foreground.Running)
+        leaving = true
+        handler.postDelayed(suspend, GRACE_MILLIS)
+    }
+
+    private fun stay() {
+        leaving = false
+        handler.removeCallbacks(settle)
+        handler.removeCallbacks(suspend)
+    }
+
+    private fun tell(state: Foreground) {
+        if (state == Foreground.Suspended) leaving = false
+        if (state == reported) return
+        reported = state
+        report(state)
+    }
+
+    internal companion object {
+        /** How long the app counts as running after it left the screen: enough to come back from another app's page. */
+        const val GRACE_MILLIS = 15_000L
+
+        /** How long the focus may be on its way between two windows, as when a dialog opens. */
+        const val SETTLE_MILLIS = 250L
+    }
+}
+
+/** The windows of the app and which has the focus. Dialogs and menus are windows of their own. */
+private class Windows(
+    changed: () -> Unit,
+) {
+    private val listener = ViewTreeObserver.OnWindowFocusChangeListener { changed() }
+    private val ofActivities = HashSet<View>()
+    private val others = HashSet<View>()
+
+    fun watch(activity: Activity) {
+        val root = activity.window.decorView
+        if (ofActivities.add(root)) listen(root)
+    }
+
+    fun forget(activity: Activity) {
+        val root = activity.window.peekDecorView()
+        if (ofActivities.remove(root)) root.viewTreeObserver.removeOnWindowFocusChangeListener(listener)
+    }
+
+    fun anyHasFocus(): Boolean {
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.Q) {
+            val present = AllWindows.roots() - ofActivities
+            others.retainAll(present)
+            present.filter(others::add).forEach(::listen)
+        }
+        return ofActivities.any { it.hasWindowFocus() } || others.any { it.hasWindowFocus() }
+    }
+
+    fun forgetAll() {
+        (ofActivities + others).forEach { it.viewTreeObserver.removeOnWindowFocusChangeListener(listener) }
+        ofActivities.clear()
+        others.clear()
+    }
+
+    private fun listen(root: View) = root.viewTreeObserver.addOnWindowFocusChangeListener(listener)
+}
+
+/** Every window of the process, which Android 10 and later can name. */
+@RequiresSdk(Build.VERSION_CODES.Q)
+private object AllWindows {
+    fun roots(): Set<View> = WindowInspector.getGlobalWindowViews().toSet()
+}

@@ -1,0 +1,29 @@
+package dev.steadfast.android
+
+import java.io.IOException
+import java.security.GeneralSecurityException
+import java.security.KeyStore
+
+/** The certificate authorities that this device trusts. */
+internal object PlatformRoots {
+    /**
+     * The system's authorities as DER, without those that the user switched off; with [includingUserAdded], those that the
+     * user or a company's administrator added as well. Empty if the system does not say: then nothing of it is to be used.
+     *
+     * Reads some hundred files: not for the main thread.
+     */
+    fun certificates(includingUserAdded: Boolean): List<ByteArray> =
+        try {
+            val store = KeyStore.getInstance("AndroidCAStore").apply { load(null) }
+            store
+                .aliases()
+                .asSequence()
+                .filter { it.startsWith("system:") || (includingUserAdded && it.startsWith("user:")) }
+                .mapNotNull { store.getCertificate(it)?.encoded }
+                .toList()
+        } catch (_: GeneralSecurityException) {
+            emptyList()
+        } catch (_: IOException) {
+            emptyList()
+        }
+}

@@ -1,0 +1,135 @@
+package dev.steadfast.android
+
+import android.app.Application
+import android.content.Context
+import android.content.pm.PackageManager
+import android.os.Build
+import dev.steadfast.Account
+import dev.steadfast.Steadfast
+import dev.steadfast.core.ClientCertificates
+import dev.steadfast.core.Config
+import dev.steadfast.core.Core
+import dev.steadfast.core.Device
+import dev.steadfast.core.DeviceKind
+import dev.steadfast.core.HostState
+import dev.steadfast.core.KeyStore
+import dev.steadfast.core.Message
+import dev.steadfast.core.Roots
+import dev.steadfast.core.defaultConfig
+import kotlinx.coroutines.flow.SharedFlow
+import java.io.File
+
+/**
+ * What an Android app decides. Everything has a default.
+ */
+public class AndroidOptions
+    @JvmOverloads
+    constructor(
+        /** Where keys live: the Android Keystore, unless the app has another place. */
+        public val keyStore: KeyStore? = null,
+        /** Whether authorities that the user or a company's administrator added to the device count for servers. */
+        public val trustUserAuthorities: Boolean = false,
+        /** The app's translation of a text that the system's notifications show; by its id, the English text if it has none. */
+        public val translate: (Message) -> String = Message::text,
+        /** The library shows the system's notifications of ended sessions. If not, the app does, from `notices`. */
+        public val showNotifications: Boolean = true,
+        /** Sessions are asked about once an hour while nobody looks. */
+        public val checkInBackground: Boolean = true,
+        /** Certificates that network profiles name. */
+        public val certificates: ClientCertificates? = null,
+        /** The last word on the core's configuration: how long a token is kept, limits of strict employers, and so on. */
+        public val configure: (Config) -> Config = { it },
+    )
+
+/** What became of a link that the browser came back with. */
+public sealed class SsoOutcome {
+    /** Somebody is signed in. */
+    public class SignedIn(
+        /** Whom it is about. */
+        public val account: Account,
+    ) : SsoOutcome()
+
+    /** Nobody is; the exception is a [dev.steadfast.core.SteadfastException]. */
+    public class Failed(
+        /** Why. */
+        public val reason: Exception,
+    ) : SsoOutcome()
+}
+
+/**
+ * The core in an Android app, with everything of the platform that it needs to be told: where the app is, the network, the
+ * background check, notifications, reminders, and the link that ends a sign-in through the browser.
+ *
+ * ```
+ * class App : Application() {
+ *     lateinit var steadfast: SteadfastAndroid
+ *     override fun onCreate() {
+ *         super.onCreate()
+ *         steadfast = SteadfastAndroid.start(this)
+ *     }
+ * }
+ * ```
+ */
+public class SteadfastAndroid private constructor(
+    application: Application,
+    options: AndroidOptions,
+) {
+    /** The core. */
+    public val core: Steadfast = Steadfast { open(application, options) }
+
+    private val host = AndroidHost(application, core, options)
+
+    /**
+     * What became of the links that the browser came back with; the newest one waits for the first collector, since the page
+     * that cares may come up later than the link.
+     */
+    public val ssoOutcomes: SharedFlow<SsoOutcome> = host.ssoOutcomes
+
+    /** Stops listening to the platform, and closes the core. Of use in tests; an app's process just ends. */
+    public suspend fun close() {
+        host.stop()
+        core.close()
+    }
+
+    public companion object {
+        /**
+         * Starts the core. To be called in `Application.onCreate`, once, on the main thread, before any activity: returns in a
+         * few milliseconds and opens the vault in the background, in a folder that no backup takes.
+         */
+        @JvmStatic
+        @JvmOverloads
+        public fun start(
+            application: Application,
+            options: AndroidOptions = AndroidOptions(),
+        ): SteadfastAndroid = SteadfastAndroid(application, options).also { it.host.start() }
+
+        private fun open(
+            context: Context,
+            options: AndroidOptions,
+        ): Core {
+            val folder = File(context.noBackupFilesDir, "steadfast")
+            val authorities = PlatformRoots.certificates(options.trustUserAuthorities)
+            val config =
+                defaultConfig(folder.path, device(context)).copy(
+                    roots = if (authorities.isEmpty()) Roots.Mozilla else Roots.Platform(authorities),
+                    // The lifecycle says otherwise as soon as an activity starts.
+                    hostState = HostState.SUSPENDED,
+                )
+            val keyStore = options.keyStore ?: KeystoreKeyStore(context)
+            return Core.open(options.configure(config), keyStore, null, options.certificates)
+        }
+
+        private fun device(context: Context): Device {
+            val info =
+                try {
+                    context.packageManager.getPackageInfo(context.packageName, 0)
+                } catch (_: PackageManager.NameNotFoundException) {
+                    null
+                }
+
+            @Suppress("DEPRECATION") // The longer one came with Android 9, and says the same of every app there is.
+            val build = info?.versionCode ?: 0
+            return Device(DeviceKind.Android, info?.versionName ?: "0", build.toString(), Build.VERSION.RELEASE, Build.MODEL)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package dev.steadfast.android
+
+import android.app.job.JobScheduler
+import android.content.ComponentName
+import android.content.Context
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.After
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertSame
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+
+@RunWith(RobolectricTestRunner::class)
+class BackgroundChecksTest {
+    private val context: Context = RuntimeEnvironment.getApplication()
+    private val scheduler = context.getSystemService(JobScheduler::class.java)!!
+    private val checks = BackgroundChecks(context)
+
+    @After
+    fun forget() {
+        BackgroundChecks.current = null
+    }
+
+    @Test
+    fun `it is scheduled by the hour, with a network, beyond a restart of the device`() {
+        checks.schedule()
+        val job = scheduler.allPendingJobs.single()
+        assertEquals(ComponentName(context, BackgroundCheckService::class.java), job.service)
+        assertTrue(job.isPeriodic && job.isPersisted)
+        assertEquals(60 * 60 * 1_000L, job.intervalMillis)
+    }
+
+    @Test
+    fun `an app that starts again does not put the next check off`() {
+        checks.schedule()
+        val first = scheduler.allPendingJobs.single()
+        BackgroundChecks(context).schedule()
+        assertSame(first, scheduler.allPendingJobs.single())
+        checks.cancel()
+        assertEquals(0, scheduler.allPendingJobs.size)
+    }
+
+    @Test
+    fun `the system runs it, and hears when it is done`() =
+        runBlocking {
+            val asked = CompletableDeferred<Unit>()
+            val go = CompletableDeferred<Unit>()
+            BackgroundChecks.current =
+                BackgroundCheck {
+                    asked.complete(Unit)
+                    go.await()
+                }
+            val service = Robolectric.setupService(BackgroundCheckService::class.java)
+            assertTrue(service.onStartJob(parameters()))
+            withTimeout(SAFETY) { asked.await() }
+            assertFalse(shadowOf(service).isJobFinished)
+            go.complete(Unit)
+            finished(service)
+            assertFalse(shadowOf(service).isRescheduleNeeded)
+        }
+
+    @Test
+    fun `the system takes it back, and it ends at once`() =
+        runBlocking {
+            val asked = CompletableDeferred<Unit>()
+            val cancelled = CompletableDeferred<Unit>()
+            BackgroundChecks.current =
+                BackgroundCheck {
+                    asked.complete(Unit)
+                    try {
+                        awaitCancellation()
+                    } finally {
+                        cancelled.complete(Unit)
+                    }
+                }
+            val service = Robolectric.setupService(BackgroundCheckService::class.java)
+            service.onStartJob(parameters())
+            withTimeout(SAFETY) { asked.await() }
+            assertFalse(service.onStopJob(parameters()))
+            withTimeout(SAFETY) { cancelled.await() }
+        }
+
+    @Test
+    fun `a process in which nobody opened the core has nothing to do`() {
+        val service = Robolectric.setupService(BackgroundCheckService::class.java)
+        assertFalse(service.onStartJob(parameters()))
+    }
+
+    private fun parameters() = org.robolectric.util.ReflectionHelpers.newInstance(android.app.job.JobParameters::class.java)
+
+    private fun finished(service: BackgroundCheckService) {
+        val until = System.nanoTime() + SAFETY * 1_000_000
+        while (!shadowOf(service).isJobFinished && System.nanoTime() < until) Thread.yield()
+        assertTrue(shadowOf(service).isJobFinished)
+    }
+
+    private companion object {
+        const val SAFETY = 30_000L
+    }
+}

@@ -1,0 +1,254 @@
+package dev.steadfast.android
+
+import android.content.Context
+import android.content.pm.PackageManager
+import android.os.Build
+import android.os.UserManager
+import android.security.keystore.KeyPermanentlyInvalidatedException
+import dev.steadfast.core.KeyAnswer
+import dev.steadfast.core.KeyWritten
+import dev.steadfast.testing.TestKeystore
+import org.junit.After
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Before
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import java.io.File
+import java.security.ProviderException
+import java.security.UnrecoverableKeyException
+
+@RunWith(RobolectricTestRunner::class)
+class KeystoreKeyStoreTest {
+    private val context: Context = RuntimeEnvironment.getApplication()
+    private val paused = mutableListOf<Long>()
+    private val store = KeystoreKeyStore(context, paused::add)
+    private val key = ByteArray(32) { it.toByte() }
+    private val other = ByteArray(32) { (it + 100).toByte() }
+    private val files get() = File(context.noBackupFilesDir, "steadfast-keys")
+    private val flaky get() = ProviderException("Keystore operation failed")
+
+    @Before
+    fun install() {
+        TestKeystore.install()
+        unlock(true)
+    }
+
+    @After
+    fun uninstall() = TestKeystore.uninstall()
+
+    @Test
+    fun `a key survives the process, is replaced and deleted`() {
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        store.store(NAME, key)
+        assertKey(key, KeystoreKeyStore(context, paused::add).load(NAME))
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+        store.delete(NAME)
+        store.delete(NAME)
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        assertTrue(TestKeystore.aliases().isEmpty())
+        assertEquals(emptyList<Long>(), paused)
+    }
+
+    @Test
+    fun `a wrapped key lies where no backup takes it, and holds nothing that could be read`() {
+        store.store(NAME, key)
+        val wrapped = files.listFiles().orEmpty().single()
+        assertEquals("$NAME.key", wrapped.name)
+        assertFalse(wrapped.readBytes().toList().windowed(4).contains(key.toList().subList(8, 12)))
+    }
+
+    @Test
+    fun `each key is wrapped under its own, for which nobody has to authenticate`() {
+        store.store(NAME, key)
+        store.store("outbox", key)
+        assertEquals(setOf("steadfast.$NAME", "steadfast.outbox"), TestKeystore.aliases())
+        val spec = TestKeystore.spec("steadfast.$NAME")
+        assertFalse(spec.isUserAuthenticationRequired)
+        assertTrue(spec.isRandomizedEncryptionRequired)
+        assertEquals(256, spec.keySize)
+        files.resolve("$NAME.key").copyTo(files.resolve("account-2.key"))
+        assertEquals(KeyAnswer.Absent, store.load("account-2"))
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a Keystore that fails now and then is asked again`() {
+        store.store(NAME, key)
+        TestKeystore.failNext(flaky, UnrecoverableKeyException("Failed to obtain information about key"), NullPointerException())
+        assertKey(key, store.load(NAME))
+        assertEquals(listOf(100L, 500L, 2_000L), paused)
+        TestKeystore.failNext(flaky, flaky)
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a Keystore that goes on failing is unavailable, and nothing is lost by it`() {
+        store.store(NAME, key)
+        TestKeystore.failAlways(flaky)
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+        TestKeystore.failAlways(null)
+        assertKey(key, store.load(NAME))
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a key that seems gone between failures is not believed to be gone`() {
+        store.store(NAME, key)
+        TestKeystore.lose()
+        TestKeystore.failNext(flaky)
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `no new key is made beside an old one that cannot be read now`() {
+        store.store(NAME, key)
+        val wrapped = files.resolve("$NAME.key").readBytes()
+        TestKeystore.failNext(flaky, flaky, flaky, flaky)
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+        assertArrayEquals(wrapped, files.resolve("$NAME.key").readBytes())
+        assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
+        assertKey(key, store.load(NAME))
+    }
+
+    /** Hazard B07. */
+    @Test
+    fun `a backup that was restored without its keys is absent`() {
+        store.store(NAME, key)
+        TestKeystore.lose()
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+    }
+
+    /** Hazard B07. */
+    @Test
+    fun `a key of another device is absent`() {
+        store.store(NAME, key)
+        TestKeystore.replaceKeys()
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+    }
+
+    /** Hazard B10. */
+    @Test
+    fun `a key that the system invalidated is absent at once, and can be replaced`() {
+        store.store(NAME, key)
+        // The first call of the two only opens the Keystore.
+        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        assertEquals(emptyList<Long>(), paused)
+        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+    }
+
+    /** Hazard B04. */
+    @Test
+    fun `before the first unlock nothing can be said, also where the file looks absent`() {
+        store.store(NAME, key)
+        unlock(false)
+        val calls = TestKeystore.calls()
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyAnswer.Unavailable, store.load("never-stored"))
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+        assertEquals(calls, TestKeystore.calls())
+        unlock(true)
+        assertKey(key, store.load(NAME))
+    }
+
+    @Test
+    fun `a file of a newer version is left for it, a damaged one is absent`() {
+        store.store(NAME, key)
+        val file = files.resolve("$NAME.key")
+        val wrapped = file.readBytes()
+        file.writeBytes(wrapped.clone().also { it[0] = 2 })
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        for (damaged in listOf(byteArrayOf(), byteArrayOf(1), wrapped.copyOf(5), wrapped.copyOf(wrapped.size - 1), byteArrayOf(1, -1, 0))) {
+            file.writeBytes(damaged)
+            assertEquals(KeyAnswer.Absent, store.load(NAME))
+        }
+    }
+
+    @Test
+    fun `a write that was cut off leaves the key that was there`() {
+        store.store(NAME, key)
+        files.resolve("$NAME.key.new").writeBytes(byteArrayOf(1, 2))
+        assertKey(key, store.load(NAME))
+        files.resolve("$NAME.new").writeBytes(byteArrayOf(1, 2))
+        store.store(NAME, other)
+        assertKey(other, store.load(NAME))
+        assertEquals(false, files.resolve("$NAME.new").exists())
+    }
+
+    @Test
+    fun `a folder that cannot be written is unavailable`() {
+        files.parentFile!!.mkdirs()
+        files.writeBytes(byteArrayOf())
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, key))
+    }
+
+    @Test
+    fun `a name cannot leave the folder`() {
+        for (name in listOf("", "../outside", "a/b", "a.b", "ümlaut")) {
+            assertEquals(KeyWritten.UNAVAILABLE, store.store(name, key))
+            assertEquals(KeyAnswer.Absent, store.load(name))
+            store.delete(name)
+        }
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `the chip of its own is used where there is one`() {
+        shadowOf(context.packageManager).setSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE, true)
+        TestKeystore.hasStrongBox(true)
+        store.store(NAME, key)
+        assertTrue(TestKeystore.spec("steadfast.$NAME").isStrongBoxBacked)
+        assertKey(key, store.load(NAME))
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `a chip that takes no key is done without`() {
+        shadowOf(context.packageManager).setSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE, true)
+        store.store(NAME, key)
+        assertFalse(TestKeystore.spec("steadfast.$NAME").isStrongBoxBacked)
+        assertKey(key, store.load(NAME))
+    }
+
+    @Test
+    @Config(sdk = [24])
+    fun `Android 7 is never asked for such a chip`() {
+        store.store(NAME, key)
+        assertNull(TestKeystore.spec("steadfast.$NAME").attestationChallenge)
+        assertEquals(24, Build.VERSION.SDK_INT)
+    }
+
+    private fun assertKey(
+        expected: ByteArray,
+        answer: KeyAnswer,
+    ) = assertArrayEquals(expected, (answer as KeyAnswer.Value).key)
+
+    private fun unlock(unlocked: Boolean) = shadowOf(context.getSystemService(UserManager::class.java)).setUserUnlocked(unlocked)
+
+    private companion object {
+        const val NAME = "account-1-5f0c2a9e41d7b386"
+    }
+}

@@ -1,0 +1,100 @@
+package dev.steadfast.android
+
+import android.app.Notification
+import android.app.NotificationChannel
+import android.app.NotificationManager
+import android.content.ComponentName
+import android.content.Context
+import android.content.Intent
+import android.content.IntentFilter
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+
+@RunWith(RobolectricTestRunner::class)
+class SessionNotificationsTest {
+    private val context: Context = RuntimeEnvironment.getApplication()
+    private val manager = context.getSystemService(NotificationManager::class.java)!!
+    private val notifications = SessionNotifications(context)
+    private val ended = Shown("notice-7", "Example Chat", "Session Expired: Please log in to continue receiving notifications.", 1_000)
+
+    @Test
+    fun `it shows what there is to say, and opens the app`() {
+        val launcher = ComponentName(context, "dev.steadfast.android.Launcher")
+        shadowOf(context.packageManager).addActivityIfNotPresent(launcher)
+        shadowOf(context.packageManager).addIntentFilterForActivity(
+            launcher,
+            IntentFilter(Intent.ACTION_MAIN).apply { addCategory(Intent.CATEGORY_LAUNCHER) },
+        )
+        assertTrue(notifications.show(ended))
+        val shown = shadowOf(manager).getNotification("notice-7", SessionNotifications.ID)
+        assertEquals("Example Chat", shown.extras.getCharSequence(Notification.EXTRA_TITLE).toString())
+        assertEquals(ended.text, shown.extras.getCharSequence(Notification.EXTRA_TEXT).toString())
+        assertEquals(ended.text, shown.extras.getCharSequence(Notification.EXTRA_BIG_TEXT).toString())
+        assertEquals(1_000, shown.`when`)
+        assertEquals(launcher, shadowOf(shown.contentIntent).savedIntent.component)
+        assertTrue(shadowOf(shown.contentIntent).isImmutable)
+    }
+
+    @Test
+    fun `the same one is not shown twice, and can be taken back`() {
+        notifications.show(ended)
+        notifications.show(ended)
+        notifications.show(ended.copy(tag = "notice-8"))
+        assertEquals(2, shadowOf(manager).size())
+        notifications.withdraw("notice-7")
+        notifications.withdraw("notice-7")
+        assertEquals(1, shadowOf(manager).size())
+    }
+
+    @Test
+    fun `where the user switched notifications off, nothing counts as shown`() {
+        shadowOf(manager).setNotificationsEnabled(false)
+        assertFalse(notifications.show(ended))
+        assertEquals(0, shadowOf(manager).size())
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `it has a channel of its own, so that it shows although others are off`() {
+        manager.createNotificationChannel(NotificationChannel("messages", "Messages", NotificationManager.IMPORTANCE_NONE))
+        assertTrue(notifications.show(ended))
+        val shown = shadowOf(manager).getNotification("notice-7", SessionNotifications.ID)
+        assertEquals("steadfast-sessions", shown.channelId)
+        assertEquals(NotificationManager.IMPORTANCE_HIGH, manager.getNotificationChannel("steadfast-sessions").importance)
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `where the user switched this channel off, nothing counts as shown`() {
+        manager.createNotificationChannel(NotificationChannel("steadfast-sessions", "Sessions", NotificationManager.IMPORTANCE_NONE))
+        assertFalse(notifications.show(ended))
+    }
+
+    @Test
+    @Config(sdk = [24])
+    @Suppress("DEPRECATION")
+    fun `Android 7 has importance in place of channels`() {
+        notifications.show(ended)
+        assertEquals(Notification.PRIORITY_HIGH, shadowOf(manager).getNotification("notice-7", SessionNotifications.ID).priority)
+    }
+
+    @Test
+    fun `the icon is the app's, if its manifest names one`() {
+        assertEquals(android.R.drawable.stat_sys_warning, NotificationLook(context).icon())
+        val information = shadowOf(context.packageManager).getInternalMutablePackageInfo(context.packageName).applicationInfo!!
+        information.metaData =
+            android.os.Bundle().apply {
+                putInt("dev.steadfast.notification_icon", 42)
+                putInt("dev.steadfast.channel_name", android.R.string.ok)
+            }
+        assertEquals(42, NotificationLook(context).icon())
+        assertEquals(context.getString(android.R.string.ok), NotificationLook(context).channelName())
+    }
+}

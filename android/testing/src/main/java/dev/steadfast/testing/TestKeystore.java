@@ -1,0 +1,286 @@
+package dev.steadfast.testing;
+
+import android.security.keystore.KeyGenParameterSpec;
+import android.security.keystore.StrongBoxUnavailableException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.security.InvalidAlgorithmParameterException;
+import java.security.Key;
+import java.security.KeyStoreException;
+import java.security.KeyStoreSpi;
+import java.security.Provider;
+import java.security.ProviderException;
+import java.security.SecureRandom;
+import java.security.Security;
+import java.security.UnrecoverableKeyException;
+import java.security.cert.Certificate;
+import java.security.spec.AlgorithmParameterSpec;
+import java.util.Collections;
+import java.util.Date;
+import java.util.Enumeration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import javax.crypto.KeyGeneratorSpi;
+import javax.crypto.SecretKey;
+import javax.crypto.spec.SecretKeySpec;
+
+/**
+ * An `AndroidKeyStore` for tests, which Robolectric has none of: keys in memory, and failures as they are told of real
+ * devices. It keeps to what the real one promises about names, and says nothing about hardware.
+ */
+public final class TestKeystore {
+    private static final Map<String, SecretKey> KEYS = new ConcurrentHashMap<>();
+    private static final Map<String, KeyGenParameterSpec> SPECS = new ConcurrentHashMap<>();
+    private static final ConcurrentLinkedDeque<Throwable> FAILURES = new ConcurrentLinkedDeque<>();
+    private static final AtomicInteger CALLS = new AtomicInteger();
+    private static final AtomicReference<Throwable> KEY_FAILURE = new AtomicReference<>();
+    private static volatile Throwable always;
+    private static volatile boolean strongBox;
+
+    private TestKeystore() {}
+
+    /** Installs it, empty and without failures, for the tests that follow. */
+    public static void install() {
+        KEYS.clear();
+        SPECS.clear();
+        FAILURES.clear();
+        CALLS.set(0);
+        KEY_FAILURE.set(null);
+        always = null;
+        strongBox = false;
+        Security.removeProvider(TestProvider.NAME);
+        Security.addProvider(new TestProvider());
+    }
+
+    /** Takes it away again. */
+    public static void uninstall() {
+        Security.removeProvider(TestProvider.NAME);
+    }
+
+    /** The next calls fail with these, one each; afterwards it works again. */
+    public static void failNext(Throwable... failures) {
+        FAILURES.addAll(java.util.Arrays.asList(failures));
+    }
+
+    /** The next key that is asked for, or made, is answered by this failure. */
+    public static void failNextKey(Throwable failure) {
+        KEY_FAILURE.set(failure);
+    }
+
+    /** Every call fails with this; null for none. */
+    public static void failAlways(Throwable failure) {
+        always = failure;
+    }
+
+    /** Whether there is a StrongBox. At first there is none. */
+    public static void hasStrongBox(boolean present) {
+        strongBox = present;
+    }
+
+    /** Every key is gone, as after a restored backup or a cleared credential storage. */
+    public static void lose() {
+        KEYS.clear();
+        SPECS.clear();
+    }
+
+    /** Every key is another one than it was, under the same name. */
+    public static void replaceKeys() {
+        KEYS.replaceAll((alias, key) -> newKey());
+    }
+
+    /** What was asked for when this key was made; null if there is none. */
+    public static KeyGenParameterSpec spec(String alias) {
+        return SPECS.get(alias);
+    }
+
+    /** Names of all keys. */
+    public static java.util.Set<String> aliases() {
+        return new java.util.TreeSet<>(KEYS.keySet());
+    }
+
+    /** How many calls reached it. */
+    public static int calls() {
+        return CALLS.get();
+    }
+
+    private static SecretKey newKey() {
+        byte[] bytes = new byte[32];
+        new SecureRandom().nextBytes(bytes);
+        return new SecretKeySpec(bytes, "AES");
+    }
+
+    private static Throwable nextFailure() {
+        CALLS.incrementAndGet();
+        Throwable next = FAILURES.poll();
+        return next != null ? next : always;
+    }
+
+    /** Registers the two services under the platform's name. */
+    private static final class TestProvider extends Provider {
+        static final String NAME = "AndroidKeyStore";
+        private static final long serialVersionUID = 1L;
+
+        TestProvider() {
+            super(NAME, "1", "keys in memory, for tests");
+            put("KeyStore." + NAME, MemoryKeyStore.class.getName());
+            put("KeyGenerator.AES", MemoryKeyGenerator.class.getName());
+        }
+    }
+
+    /** Reads and deletes keys. */
+    public static final class MemoryKeyStore extends KeyStoreSpi {
+        @Override
+        public Key engineGetKey(String alias, char[] password) throws UnrecoverableKeyException {
+            Throwable failure = nextFailure();
+            if (failure instanceof UnrecoverableKeyException) {
+                throw (UnrecoverableKeyException) failure;
+            }
+            rethrow(failure);
+            Throwable ofKey = KEY_FAILURE.getAndSet(null);
+            if (ofKey != null) {
+                sneak(ofKey);
+            }
+            return KEYS.get(alias);
+        }
+
+        @Override
+        public void engineDeleteEntry(String alias) throws KeyStoreException {
+            Throwable failure = nextFailure();
+            if (failure instanceof KeyStoreException) {
+                throw (KeyStoreException) failure;
+            }
+            rethrow(failure);
+            KEYS.remove(alias);
+            SPECS.remove(alias);
+        }
+
+        @Override
+        public boolean engineContainsAlias(String alias) {
+            rethrow(nextFailure());
+            return KEYS.containsKey(alias);
+        }
+
+        @Override
+        public boolean engineIsKeyEntry(String alias) {
+            return engineContainsAlias(alias);
+        }
+
+        @Override
+        public Enumeration<String> engineAliases() {
+            return Collections.enumeration(KEYS.keySet());
+        }
+
+        @Override
+        public int engineSize() {
+            return KEYS.size();
+        }
+
+        @Override
+        public Certificate[] engineGetCertificateChain(String alias) {
+            return null;
+        }
+
+        @Override
+        public Certificate engineGetCertificate(String alias) {
+            return null;
+        }
+
+        @Override
+        public Date engineGetCreationDate(String alias) {
+            return KEYS.containsKey(alias) ? new Date(0) : null;
+        }
+
+        @Override
+        public void engineSetKeyEntry(String alias, Key key, char[] password, Certificate[] chain) {
+            throw new UnsupportedOperationException("keys are generated, never imported");
+        }
+
+        @Override
+        public void engineSetKeyEntry(String alias, byte[] key, Certificate[] chain) {
+            throw new UnsupportedOperationException("keys are generated, never imported");
+        }
+
+        @Override
+        public void engineSetCertificateEntry(String alias, Certificate certificate) {
+            throw new UnsupportedOperationException("there are no certificates here");
+        }
+
+        @Override
+        public boolean engineIsCertificateEntry(String alias) {
+            return false;
+        }
+
+        @Override
+        public String engineGetCertificateAlias(Certificate certificate) {
+            return null;
+        }
+
+        @Override
+        public void engineStore(OutputStream stream, char[] password) {
+            throw new UnsupportedOperationException("the platform keeps it");
+        }
+
+        @Override
+        public void engineLoad(InputStream stream, char[] password) {
+            rethrow(nextFailure());
+        }
+    }
+
+    /** Makes AES keys. */
+    public static final class MemoryKeyGenerator extends KeyGeneratorSpi {
+        private KeyGenParameterSpec spec;
+
+        @Override
+        protected void engineInit(AlgorithmParameterSpec parameters, SecureRandom random)
+                throws InvalidAlgorithmParameterException {
+            if (!(parameters instanceof KeyGenParameterSpec)) {
+                throw new InvalidAlgorithmParameterException("a KeyGenParameterSpec is needed");
+            }
+            spec = (KeyGenParameterSpec) parameters;
+        }
+
+        @Override
+        protected void engineInit(SecureRandom random) {
+            throw new UnsupportedOperationException("a KeyGenParameterSpec is needed");
+        }
+
+        @Override
+        protected void engineInit(int size, SecureRandom random) {
+            throw new UnsupportedOperationException("a KeyGenParameterSpec is needed");
+        }
+
+        @Override
+        protected SecretKey engineGenerateKey() {
+            rethrow(nextFailure());
+            if (android.os.Build.VERSION.SDK_INT >= 28 && spec.isStrongBoxBacked() && !strongBox) {
+                throw new StrongBoxUnavailableException("no StrongBox");
+            }
+            SecretKey key = newKey();
+            KEYS.put(spec.getKeystoreAlias(), key);
+            SPECS.put(spec.getKeystoreAlias(), spec);
+            return key;
+        }
+    }
+
+    /** KeyStore.getKey does not declare what Android's throws of an invalidated key. */
+    @SuppressWarnings("unchecked")
+    private static <T extends Throwable> void sneak(Throwable failure) throws T {
+        throw (T) failure;
+    }
+
+    private static void rethrow(Throwable failure) {
+        if (failure == null) {
+            return;
+        }
+        if (failure instanceof RuntimeException) {
+            throw (RuntimeException) failure;
+        }
+        if (failure instanceof Error) {
+            throw (Error) failure;
+        }
+        throw new ProviderException("Keystore operation failed", failure);
+    }
+}
