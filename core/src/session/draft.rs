@@ -99,6 +99,7 @@ impl<'a> Draft<'a> {
                 self.late = held_up > policy::LATE_TIMER;
                 if held_up > policy::FOCUS_VALIDATES_AFTER {
                     self.returned = Return::Resumed;
+                    self.cover_if_strict();
                 }
                 if timer == Timer::Answer {
                     return self.give_up_question();

@@ -90,7 +90,12 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
         (
             Active | Suspect(_) | NeedsMfa | Locked { .. } | Unverifiable(_),
             Event::TimerFired(Timer::Wipe),
-        ) => draft.end(Reason::Wiped),
+        ) => {
+            // Time in which the process was frozen is no time without an answer: it is asked first, and armed again.
+            if draft.returned == Return::No {
+                draft.end(Reason::Wiped);
+            }
+        }
         (
             Active | Suspect(_) | NeedsMfa | Unverifiable(_),
             Event::KeyUnreadable(KeyTrouble::Unavailable),
@@ -130,7 +135,10 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
         (Active, Event::TimerFired(Timer::Ask)) => draft.ask_wanted(),
         (Active, Event::TimerFired(Timer::Poll)) => draft.want(Cause::Poll),
         (Active, Event::TimerFired(Timer::MaxOffline)) => {
-            draft.become_unverifiable(Suspicion::begun(draft.state.online));
+            // Whoever was frozen meanwhile is covered and asked about first, and the timer is armed again.
+            if draft.returned == Return::No {
+                draft.become_unverifiable(Suspicion::begun(draft.state.online));
+            }
         }
         (Active, Event::TimerFired(Timer::Look)) => {}
         (

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use proptest::prelude::*;
+use steadfast::policy;
 use steadfast::session::{
     Answer, ConfigSet, Effect, Epoch, Event, Health, Hint, HostState, KeyTrouble, Link,
     NetworkPath, Question, SessionsRead, Standing, Timer,
@@ -147,8 +148,11 @@ impl Pair {
         if let Some((timer, at)) = self.machine.next_timer() {
             self.machine.pass(at.since(self.machine.now.boot));
             let asked = self.machine.asked;
+            let slept = self.machine.now.boot.since(at) > policy::FOCUS_VALIDATES_AFTER;
             self.feed(Event::TimerFired(timer));
             match timer {
+                // Sleep is no silence of the server's: it is asked first.
+                Timer::Wipe if slept => {}
                 Timer::Wipe => self.end(End::Wiped),
                 Timer::Answer => match asked.map(|(_, question)| question) {
                     Some(Question::Health) => self.model.health(Health::Silent),

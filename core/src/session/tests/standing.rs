@@ -663,3 +663,54 @@ fn max_offline_makes_unverifiable_and_a_200_heals() {
         .answer(valid());
     assert!(rig.is("Active"));
 }
+
+/// A computer that slept has no time of its own in which nobody answered. Hazard D23.
+#[test]
+fn a_process_that_slept_through_max_offline_is_covered_and_asked_about_first() {
+    let settings = Settings {
+        max_offline: Some(minutes(60)),
+        ..Settings::default()
+    };
+    let mut rig = Rig::with_settings(settings);
+    rig.freeze(minutes(2 * 24 * 60)).at(Timer::MaxOffline);
+    assert!(rig.is("Active"));
+    assert!(rig.state.cover());
+    assert_eq!(rig.question(), Some(Question::UserMe));
+    rig.answer(valid());
+    assert!(rig.is("Active") && !rig.state.cover());
+
+    rig.freeze(minutes(2 * 24 * 60)).at(Timer::MaxOffline);
+    rig.at(Timer::MaxOffline);
+    assert!(rig.is("Unverifiable"), "nobody answered in time");
+}
+
+/// Hazard E17.
+#[test]
+fn strict_policy_covers_a_process_that_was_frozen_without_a_word() {
+    let settings = Settings {
+        cover_until_validated_after: Some(minutes(15)),
+        ..Settings::default()
+    };
+    for (away, covered) in [(minutes(14), false), (minutes(16), true)] {
+        let mut rig = Rig::with_settings(settings);
+        rig.freeze(away).at(Timer::Heartbeat);
+        assert_eq!(rig.state.cover(), covered);
+        rig.answer(valid());
+        assert!(!rig.state.cover());
+    }
+}
+
+#[test]
+fn a_wipe_whose_time_passed_in_sleep_asks_first() {
+    let mut rig = Rig::well();
+    rig.feed(Event::WipePush);
+    rig.feed(Event::NetworkChanged(NetworkPath::Down));
+    rig.answer(unknown(UnknownWhy::Transport));
+    rig.freeze(minutes(60))
+        .feed(Event::NetworkChanged(NetworkPath::Up))
+        .at(Timer::Wipe);
+    assert!(!rig.state.is_ending(), "not before the server was asked");
+    assert_eq!(rig.question(), Some(Question::UserMe));
+    rig.answer(valid());
+    assert!(rig.due_in(Timer::Wipe).is_none() && rig.is("Active"));
+}
