@@ -1,0 +1,244 @@
+package dev.steadfast
+
+import dev.steadfast.core.Config
+import dev.steadfast.core.Destination
+import dev.steadfast.core.Device
+import dev.steadfast.core.DeviceKind
+import dev.steadfast.core.Download
+import dev.steadfast.core.HostState
+import dev.steadfast.core.Link
+import dev.steadfast.core.Method
+import dev.steadfast.core.NameValue
+import dev.steadfast.core.Request
+import dev.steadfast.core.Shows
+import dev.steadfast.core.SignIn
+import dev.steadfast.core.SignInAgain
+import dev.steadfast.core.Snapshot
+import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.Upload
+import dev.steadfast.core.defaultConfig
+import dev.steadfast.core.fileKeyStore
+import dev.steadfast.testing.TestServer
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.After
+import org.junit.AfterClass
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertSame
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.BeforeClass
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import java.util.concurrent.CompletionException
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
+
+/** The face over the real core, against a real server. */
+class SteadfastTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
+    private val opened = mutableListOf<Steadfast>()
+
+    @After
+    fun closeAll() = runBlocking { opened.forEach { it.close() } }
+
+    @Test
+    fun `somebody signs in, is seen, and signs out`() =
+        test {
+            val core = start()
+            core.ready()
+            assertEquals(emptyList<Account>(), core.accounts.value)
+            val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
+            // What the call did is what the properties show.
+            assertEquals(listOf(alice), core.accounts.value)
+            assertSame(alice, core.account(alice.id))
+            assertEquals("alice", alice.state.value.username)
+            assertEquals(Shows.Content, alice.state.value.shows)
+            alice.until { it.link == Link.Live }
+            assertEquals(1, alice.activeSessions().count { it.current })
+            alice.signOut()
+            assertEquals(Shows.SignIn(null), alice.state.value.shows)
+            alice.forget()
+            assertEquals(emptyList<Account>(), core.accounts.value)
+            assertNull(core.account(alice.id))
+            assertEquals("no_such_account", failure { alice.signOut() }.code())
+        }
+
+    @Test
+    fun `a session that the server ended is told, and taken up by signing in again`() =
+        test {
+            val core = start()
+            val bob = core.signIn(SignIn(server.url(), "bob", TestServer.BOB))
+            bob.until { it.link == Link.Live }
+            server.revokeSessionsLater("bob")
+            val ended = bob.until { it.shows is Shows.SignIn }
+            assertEquals("session_expired", (ended.shows as Shows.SignIn).message?.id)
+            val notice = core.notices.first { it.isNotEmpty() }.single()
+            assertEquals(bob.id, notice.account)
+            core.acknowledgeNotice(notice.id)
+            assertEquals(emptyList<Any>(), core.notices.first())
+            assertEquals("session_ended", failure { bob.activeSessions() }.code())
+            bob.signInAgain(SignInAgain(TestServer.BOB))
+            assertEquals(Shows.Content, bob.state.value.shows)
+        }
+
+    @Test
+    fun `failures are typed, and say what to do`() =
+        test {
+            val core = start()
+            val wrong = failure { core.signIn(SignIn(server.url(), "alice", "wrong")) }
+            assertTrue(wrong is SteadfastException.TellUser)
+            assertEquals("invalid_credentials", wrong.code())
+            assertEquals("invalid_address", failure { core.probeServer("http://[") }.code())
+            assertEquals("11.", core.probeServer(server.url()).version.take(3))
+        }
+
+    @Test
+    fun `events come to every collector`() =
+        test {
+            val core = start()
+            val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
+            alice.until { it.link == Link.Live }
+            val readers =
+                List(2) {
+                    async { alice.events().filterIsInstance<RealtimeEvent.Received>().first { it.event.name == "posted" } }
+                }
+            server.turn("post", """{"user":"alice","message":"hello"}""")
+            readers.forEach { assertTrue("hello" in it.await().event.json) }
+        }
+
+    @Test
+    fun `requests and files go through the core`() =
+        test {
+            val core = start()
+            val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
+            val me = alice.request(Request(Method.GET, "/api/v4/users/me"))
+            assertEquals(200, me.status)
+            assertTrue("alice" in me.body.decodeToString())
+            val file = folder.newFile().apply { writeBytes(ByteArray(300_000) { it.toByte() }) }
+            val team = firstId(alice.request(Request(Method.GET, "/api/v4/users/me/teams")).body.decodeToString())
+            val channels = alice.request(Request(Method.GET, "/api/v4/users/me/teams/$team/channels")).body.decodeToString()
+            val query = listOf(NameValue("channel_id", firstId(channels)), NameValue("filename", "a.bin"))
+            val states = alice.upload(Upload(Method.POST, "/api/v4/files", "application/octet-stream", file.path, query)).toList()
+            val answer = (states.last() as TransferState.Finished).response
+            assertEquals(201, answer.status)
+            val id = firstId(answer.body.decodeToString())
+            val copy = folder.root.resolve("copy.bin")
+            val fetched = alice.download(Download("/api/v4/files/$id", copy.path)).toList()
+            assertEquals(200, (fetched.last() as TransferState.Finished).response.status)
+            assertArrayEquals(file.readBytes(), copy.readBytes())
+        }
+
+    @Test
+    fun `a core that is closed says so, and its properties stay`() =
+        test {
+            val core = start()
+            val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
+            core.close()
+            core.close()
+            assertEquals("closed", failure { alice.activeSessions() }.code())
+            assertEquals(listOf(alice), core.accounts.value)
+            assertEquals("alice", alice.state.value.username)
+            val never = start("never")
+            never.close()
+            assertEquals("closed", failure { never.ready() }.code())
+        }
+
+    @Test
+    fun `a vault that cannot be opened is named, and is opened once it can be`() =
+        test {
+            val first = start()
+            first.ready()
+            val second = start()
+            assertEquals("store_in_use", second.openingProblem.filterNotNull().first().code())
+            assertNull(second.accounts.value)
+            first.close()
+            assertEquals(emptyList<Account>(), second.accounts.filterNotNull().first())
+            assertNull(second.openingProblem.value)
+        }
+
+    @Test
+    fun `what was stored is there after the process`() =
+        test {
+            val first = start()
+            first.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
+            first.close()
+            val second = start()
+            val alice = second.accounts.filterNotNull().first { it.isNotEmpty() }.single()
+            alice.until { it.link == Link.Live }
+            second.hostState(HostState.SUSPENDED)
+            alice.until { it.link == Link.Paused }
+            second.hostState(HostState.FOCUSED)
+            alice.until { it.link == Link.Live }
+        }
+
+    @Test
+    fun `a caller in Java has futures`() {
+        val java = JavaSteadfast(start())
+        java.ready().join()
+        val seen = LinkedBlockingQueue<Int>()
+        val listening = java.onChanges(Runnable::run) { seen += it.accounts.size }
+        val server = Destination(server.url())
+        assertEquals("11.", java.probeServer(server).join().version.take(3))
+        val wrong = assertThrows(CompletionException::class.java) { java.signIn(SignIn(server.server, "alice", "wrong")).join() }
+        assertEquals("invalid_credentials", (wrong.cause as SteadfastException).code())
+        val alice = java.signIn(SignIn(server.server, "alice", TestServer.ALICE)).join()
+        assertEquals(1, java.activeSessions(alice).join().count { it.current })
+        while (seen.poll(SAFETY, TimeUnit.MILLISECONDS) != 1) continue
+        listening.close()
+        java.signOut(alice).join()
+        java.close().join()
+        val closed = assertThrows(CompletionException::class.java) { java.activeSessions(alice).join() }
+        assertEquals("closed", (closed.cause as SteadfastException).code())
+    }
+
+    private fun firstId(json: String) = Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
+
+    private fun start(name: String = "vault"): Steadfast {
+        val keys = fileKeyStore(folder.root.resolve("keys").path)
+        return Steadfast.start(config(name), keys).also(opened::add)
+    }
+
+    private fun config(name: String): Config =
+        defaultConfig(folder.root.resolve(name).path, Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel"))
+            .copy(extraAuthorities = listOf(server.authority()))
+
+    private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
+
+    private suspend fun failure(call: suspend () -> Any?): SteadfastException =
+        try {
+            error("it gave ${call()}")
+        } catch (failed: SteadfastException) {
+            failed
+        }
+
+    private fun test(body: suspend kotlinx.coroutines.CoroutineScope.() -> Unit): Unit =
+        runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { body() } }
+
+    private companion object {
+        const val SAFETY = 60_000L
+
+        lateinit var server: TestServer
+
+        @BeforeClass
+        @JvmStatic
+        fun startServer() {
+            server = TestServer.start()
+        }
+
+        @AfterClass
+        @JvmStatic
+        fun stopServer() = server.close()
+    }
+}

@@ -1,0 +1,204 @@
+package dev.steadfast.android
+
+import android.app.Activity
+import android.app.AlarmManager
+import android.app.Application
+import android.app.NotificationManager
+import android.app.job.JobParameters
+import android.app.job.JobScheduler
+import android.content.Intent
+import android.net.Uri
+import android.os.Looper
+import android.os.UserManager
+import dev.steadfast.Account
+import dev.steadfast.core.Link
+import dev.steadfast.core.Shows
+import dev.steadfast.core.SignIn
+import dev.steadfast.core.Snapshot
+import dev.steadfast.core.Standing
+import dev.steadfast.core.SteadfastException
+import dev.steadfast.testing.TestKeystore
+import dev.steadfast.testing.TestServer
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.After
+import org.junit.AfterClass
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertTrue
+import org.junit.Before
+import org.junit.BeforeClass
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
+import org.robolectric.util.ReflectionHelpers
+import java.io.File
+import java.time.Duration
+
+/** Every adapter over the real core, against a real server. */
+@RunWith(RobolectricTestRunner::class)
+class SteadfastAndroidTest {
+    private val application: Application = RuntimeEnvironment.getApplication()
+    private val manager = application.getSystemService(NotificationManager::class.java)!!
+    private lateinit var android: SteadfastAndroid
+
+    class Page : Activity()
+
+    @Before
+    fun start() {
+        TestKeystore.install()
+        shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(true)
+        android = open()
+    }
+
+    @After
+    fun close() {
+        runBlocking { android.close() }
+        TestKeystore.uninstall()
+    }
+
+    @Test
+    fun `in front the link is live, off screen it is gone after the grace`() {
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        assertTrue(TestKeystore.aliases().any { it.startsWith("steadfast.account-") })
+        assertTrue(File(application.noBackupFilesDir, "steadfast/vault.sqlite3").exists())
+        back(page)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
+        await { alice.until { it.link == Link.Paused } }
+        back(front())
+        await { alice.until { it.link == Link.Live } }
+    }
+
+    @Test
+    fun `a session that ended while nobody looked is told by the hourly check`() {
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        suspend(page)
+        await { alice.until { it.link == Link.Paused } }
+        server.revokeSessionsLater("alice")
+        val service = Robolectric.setupService(BackgroundCheckService::class.java)
+        assertNotNull(application.getSystemService(JobScheduler::class.java)!!.allPendingJobs.single())
+        assertTrue(service.onStartJob(ReflectionHelpers.newInstance(JobParameters::class.java)))
+        await { alice.until { it.shows is Shows.SignIn } }
+        val until = System.nanoTime() + SAFETY * 1_000_000
+        while (!shadowOf(service).isJobFinished && System.nanoTime() < until) Thread.sleep(10)
+        val shown = shadowOf(manager).allNotifications.single()
+        assertTrue("Session Expired" in shown.extras.getCharSequence("android.text").toString())
+        await { android.core.notices.first { it.isEmpty() } }
+    }
+
+    @Test
+    fun `in front the sign-in page tells it, and nothing else`() {
+        front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        server.revokeSessionsLater("alice")
+        val ended = await { alice.until { it.shows is Shows.SignIn } }
+        assertEquals("session_expired", (ended.shows as Shows.SignIn).message?.id)
+        await { android.core.notices.first { it.isEmpty() } }
+        assertEquals(0, shadowOf(manager).size())
+    }
+
+    @Test
+    fun `the reminder of the expiry is handed to the system, and taken back by signing out`() {
+        front()
+        val alice = signIn()
+        val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
+        eventually { alarms.scheduledAlarms.size == 1 }
+        assertEquals(alice.state.value.expiresAtMillis!!, alarms.scheduledAlarms.single().triggerAtMs)
+        await { alice.signOut() }
+        eventually { alarms.scheduledAlarms.isEmpty() }
+    }
+
+    @Test
+    fun `a link that no sign-in waits for is refused, in front`() {
+        val link = Intent(Intent.ACTION_VIEW, Uri.parse("mmauth://callback?MMAUTHTOKEN=stolen"))
+        Robolectric.buildActivity(SsoCallbackActivity::class.java, link).create()
+        front()
+        val outcome = await { android.ssoOutcomes.first() } as SsoOutcome.Failed
+        assertEquals("callback_refused", (outcome.reason as SteadfastException).code())
+    }
+
+    @Test
+    fun `keys that are gone offer sign-in, a locked device does not`() {
+        front()
+        signIn()
+        runBlocking { android.close() }
+        shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(false)
+        android = open()
+        front()
+        val locked = await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }.single()
+        await { locked.until { it.standing == Standing.LOCKED } }
+        assertNull(locked.state.value.reason)
+        runBlocking { android.close() }
+        shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(true)
+        TestKeystore.lose()
+        android = open()
+        front()
+        val lost = await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }.single()
+        val shows = await { lost.until { it.shows is Shows.SignIn } }.shows as Shows.SignIn
+        assertEquals("key_lost", shows.message?.id)
+    }
+
+    private fun open(): SteadfastAndroid {
+        val options = AndroidOptions(configure = { it.copy(extraAuthorities = listOf(server.authority())) })
+        return SteadfastAndroid.start(application, options)
+    }
+
+    private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
+
+    private fun front(): ActivityController<Page> {
+        val page = Robolectric.buildActivity(Page::class.java)
+        page.create().start().resume().visible()
+        page.windowFocusChanged(true)
+        return page
+    }
+
+    private fun back(page: ActivityController<Page>) {
+        page.pause()
+        page.windowFocusChanged(false)
+        page.stop()
+    }
+
+    private fun suspend(page: ActivityController<Page>) {
+        back(page)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
+    }
+
+    private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
+
+    private fun <T> await(what: suspend () -> T): T = runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { what() } }
+
+    private fun eventually(condition: () -> Boolean) {
+        val until = System.nanoTime() + SAFETY * 1_000_000
+        while (!condition() && System.nanoTime() < until) Thread.sleep(10)
+        assertTrue(condition())
+    }
+
+    private companion object {
+        const val SAFETY = 60_000L
+
+        lateinit var server: TestServer
+
+        @BeforeClass
+        @JvmStatic
+        fun startServer() {
+            server = TestServer.start()
+        }
+
+        @AfterClass
+        @JvmStatic
+        fun stopServer() = server.close()
+    }
+}

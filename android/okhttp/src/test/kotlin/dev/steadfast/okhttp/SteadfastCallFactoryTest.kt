@@ -1,0 +1,206 @@
+package dev.steadfast.okhttp
+
+import dev.steadfast.Account
+import dev.steadfast.Steadfast
+import dev.steadfast.core.Device
+import dev.steadfast.core.DeviceKind
+import dev.steadfast.core.SignIn
+import dev.steadfast.core.defaultConfig
+import dev.steadfast.core.fileKeyStore
+import dev.steadfast.testing.TestServer
+import kotlinx.coroutines.runBlocking
+import okhttp3.Call
+import okhttp3.Callback
+import okhttp3.MediaType.Companion.toMediaType
+import okhttp3.Request
+import okhttp3.RequestBody
+import okhttp3.RequestBody.Companion.toRequestBody
+import okhttp3.Response
+import org.junit.AfterClass
+import org.junit.Assert.assertArrayEquals
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotEquals
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.BeforeClass
+import org.junit.ClassRule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import java.io.IOException
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.TimeUnit
+import kotlin.random.Random
+
+class SteadfastCallFactoryTest {
+    private val calls = SteadfastCallFactory(account)
+
+    @Test
+    fun `an answer comes as from the server, with the session and without showing it`() {
+        val request = get("/api/v4/users/me")
+        calls.newCall(request).execute().use { response ->
+            assertEquals(200, response.code)
+            assertEquals("application/json", response.body.contentType()?.run { "$type/$subtype" })
+            assertTrue("\"alice\"" in response.body.string())
+            assertEquals(null, response.request.header("Authorization"))
+        }
+        calls.newCall(get("/api/v4/posts/${"x".repeat(26)}")).execute().use { assertEquals(404, it.code) }
+    }
+
+    @Test
+    fun `a small file comes in one piece, a large one in several, an empty one as it is`() {
+        for (size in listOf(0, 1, 1_000_000, 1 shl 20, (1 shl 20) + 1, 3_500_000)) {
+            val content = Random(size).nextBytes(size)
+            val file = get("/api/v4/files/${upload(content)}")
+            val before = requests()
+            calls.newCall(file).execute().use { response ->
+                assertEquals(200, response.code)
+                assertEquals(size.toLong(), response.body.contentLength())
+                assertArrayEquals(content, response.body.bytes())
+            }
+            if (size > 2 shl 20) assertEquals(before + 4, requests())
+        }
+    }
+
+    @Test
+    fun `a reader that stops early fetches no more`() {
+        val file = get("/api/v4/files/${upload(Random.nextBytes(5_000_000))}")
+        val before = requests()
+        calls.newCall(file).execute().use { it.body.source().readByteArray(10_000) }
+        assertEquals(before + 1, requests())
+    }
+
+    @Test
+    fun `a range of the caller's own is passed on`() {
+        val content = Random.nextBytes(10_000)
+        val file = get("/api/v4/files/${upload(content)}").newBuilder().header("Range", "bytes=100-199").build()
+        calls.newCall(file).execute().use { response ->
+            assertEquals(206, response.code)
+            assertEquals("bytes 100-199/10000", response.header("content-range"))
+            assertArrayEquals(content.copyOfRange(100, 200), response.body.bytes())
+        }
+    }
+
+    @Test
+    fun `another server is never reached`() {
+        for (address in listOf(
+            "https://elsewhere.example/api",
+            server.url().replace("https", "http") + "/api",
+            "https://127.0.0.1:1/api",
+        )) {
+            val failed = assertThrows(IOException::class.java) { calls.newCall(Request.Builder().url(address).build()).execute() }
+            assertEquals("not an address of this account's server", failed.message)
+        }
+    }
+
+    @Test
+    fun `a failure of the core is named`() {
+        val request = get("/api/v4/users/me").newBuilder().header("Authorization", "Bearer mine").build()
+        val failed = assertThrows(SteadfastCallException::class.java) { calls.newCall(request).execute() }
+        assertEquals("invalid_argument", failed.reason.code())
+    }
+
+    @Test
+    fun `calls come back on threads of their own`() {
+        val answer = CompletableFuture<Int>()
+        val thread = CompletableFuture<Thread>()
+        calls.newCall(get("/api/v4/users/me")).enqueue(
+            object : Callback {
+                override fun onFailure(
+                    call: Call,
+                    e: IOException,
+                ) {
+                    answer.completeExceptionally(e)
+                }
+
+                override fun onResponse(
+                    call: Call,
+                    response: Response,
+                ) = response.use {
+                    thread.complete(Thread.currentThread())
+                    answer.complete(it.code)
+                    Unit
+                }
+            },
+        )
+        assertEquals(200, answer.get(SAFETY, TimeUnit.SECONDS))
+        assertNotEquals(Thread.currentThread(), thread.get())
+    }
+
+    @Test
+    fun `a call is sent once, and not after it was cancelled`() {
+        val call = calls.newCall(get("/api/v4/users/me"))
+        call.execute().close()
+        assertTrue(call.isExecuted())
+        assertThrows(IllegalStateException::class.java) { call.execute() }
+        val again = call.clone()
+        assertFalse(again.isExecuted())
+        again.cancel()
+        assertTrue(again.isCanceled())
+        assertEquals("Canceled", assertThrows(IOException::class.java) { again.execute() }.message)
+    }
+
+    @Test
+    fun `a body that is cancelled while it is read ends`() {
+        val call = calls.newCall(get("/api/v4/files/${upload(Random.nextBytes(3_000_000))}"))
+        call.execute().use { response ->
+            response.body.source().readByteArray(1_000)
+            call.cancel()
+            assertThrows(IOException::class.java) { response.body.bytes() }
+        }
+    }
+
+    private fun upload(content: ByteArray): String {
+        val body = content.toRequestBody("application/octet-stream".toMediaType())
+        val team = idFrom(get("/api/v4/users/me/teams"))
+        val channel = idFrom(get("/api/v4/users/me/teams/$team/channels"))
+        return idFrom(post("/api/v4/files?filename=a.bin&channel_id=$channel", body))
+    }
+
+    private fun idFrom(request: Request): String {
+        val json = calls.newCall(request).execute().use { it.body.string() }
+        return Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
+    }
+
+    private fun requests() = Regex("\"requests\":(\\d+)").find(server.read("state"))!!.groupValues[1].toInt()
+
+    private fun get(path: String) = Request.Builder().url(server.url() + path).build()
+
+    private fun post(
+        path: String,
+        body: RequestBody,
+    ) = Request
+        .Builder()
+        .url(server.url() + path)
+        .post(body)
+        .build()
+
+    companion object {
+        private const val SAFETY = 60L
+
+        @ClassRule
+        @JvmField
+        val folder = TemporaryFolder()
+
+        private lateinit var server: TestServer
+        private lateinit var core: Steadfast
+        private lateinit var account: Account
+
+        @BeforeClass
+        @JvmStatic
+        fun signIn() {
+            server = TestServer.start()
+            val device = Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel")
+            val config = defaultConfig(folder.root.resolve("vault").path, device).copy(extraAuthorities = listOf(server.authority()))
+            core = Steadfast.start(config, fileKeyStore(folder.root.resolve("keys").path))
+            account = runBlocking { core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
+        }
+
+        @AfterClass
+        @JvmStatic
+        fun stop() {
+            runBlocking { core.close() }
+            server.close()
+        }
+    }
+}
