@@ -9,6 +9,7 @@ use serde_json::Value;
 impl Steadfast {
     /// Waits for realtime events after `after_seq` (0 at first, then [`EventBatch::last_seq`]). Asking for what comes after
     /// an event says that it was taken; what was not taken survives a reconnect. At most 1,000 wait, then there is a gap.
+    /// A place that this core never gave, such as one kept from an earlier process, is a gap too.
     ///
     /// # Errors
     /// [`Error::NoSuchAccount`], [`Error::Closed`].

@@ -205,6 +205,9 @@ impl EventQueue {
     /// Events after `after`. Asking for what comes after an event says that it was taken.
     pub(crate) fn take(&self, after: i64) -> EventBatch {
         let mut stream = self.lock();
+        // A place that this stream never gave is an earlier process's: who asks from there has seen nothing of this one.
+        let foreign = after > stream.told.max(stream.next_seq - 1);
+        let after = if foreign { 0 } else { after };
         stream.seen = stream.seen.max(after);
         while stream
             .queue
@@ -220,7 +223,7 @@ impl EventQueue {
             .iter()
             .map(|entry| entry.event.clone())
             .collect();
-        let gap = after + 1 < stream.floor;
+        let gap = foreign || after + 1 < stream.floor;
         let last_seq = events
             .last()
             .map_or_else(|| after.max(stream.floor - 1), |event| event.seq);
@@ -288,6 +291,22 @@ mod tests {
             .iter()
             .map(|event| event.name.as_str())
             .collect()
+    }
+
+    #[test]
+    fn a_place_that_this_stream_never_gave_is_a_gap_and_takes_nothing() {
+        for foreign in [2, 5_000, i64::MAX] {
+            let queue = EventQueue::new();
+            push(&queue, 1);
+            let batch = queue.take(foreign);
+            assert!(batch.gap);
+            assert_eq!(names(&batch), ["event-1"]);
+            assert_eq!(batch.last_seq, 1);
+            assert!(!queue.take(batch.last_seq).gap);
+            assert!(!queue.needs_resync());
+            queue.hello("next");
+            assert!(queue.needs_resync());
+        }
     }
 
     #[test]
