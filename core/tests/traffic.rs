@@ -16,7 +16,11 @@ use steadfast::{
     AccountId, Download, Error, FileKeyStore, HostState, NetworkPath, Progress, Standing,
     Steadfast, Upload,
 };
+use steadfast_faults::{Proxy, Side};
 use steadfast_testserver::Server;
+
+/// Bytes of a file that is never whole while something happens to it at the pace of these tests.
+const LARGE: usize = 40_000_000;
 
 async fn live() -> (Server, tempfile::TempDir, Steadfast, AccountId) {
     let server = server().await;
@@ -25,6 +29,32 @@ async fn live() -> (Server, tempfile::TempDir, Steadfast, AccountId) {
     let account = sign_in(&core, &server, "alice").await;
     until_live(&core, account).await;
     (server, folder, core, account)
+}
+
+/// The same behind a proxy, which can make transfers slow enough to be met half-way.
+async fn live_behind_a_proxy() -> (Server, Proxy, tempfile::TempDir, Steadfast, AccountId) {
+    let server = Server::builder()
+        .user("alice", common::PASSWORD, steadfast_testserver::Role::User)
+        .start()
+        .await
+        .unwrap();
+    let proxy = Proxy::http(server.url()).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let device = steadfast::Device::new(
+        steadfast::DeviceKind::IPhone,
+        "2.43.0",
+        "799",
+        "18.1",
+        "iPhone15,4",
+    );
+    let mut config = steadfast::Config::new(folder.path().join("vault"), device);
+    config.clear_text = steadfast::ClearText::AllowedByApp;
+    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
+    let core = Steadfast::open(config, Arc::new(keys)).unwrap();
+    let sign_in = steadfast::SignIn::new(proxy.url("http"), "alice", common::PASSWORD);
+    let account = core.sign_in(sign_in).await.unwrap();
+    until_live(&core, account).await;
+    (server, proxy, folder, core, account)
 }
 
 /// Bytes that are not all the same.
@@ -298,8 +328,9 @@ async fn an_interrupted_download_is_gone_on_with_only_if_the_file_is_the_same() 
 
 #[tokio::test]
 async fn a_cancelled_transfer_leaves_nothing_and_a_suspended_one_can_be_gone_on_with() {
-    let (server, folder, core, account) = live().await;
-    let id = server.control().put_file(bytes(40_000_000));
+    let (server, proxy, folder, core, account) = live_behind_a_proxy().await;
+    proxy.control().bandwidth(Side::Server, 1_000_000);
+    let id = server.control().put_file(bytes(LARGE));
     let target = folder.path().join("large");
     let download = Download::new(format!("/api/v4/files/{id}"), &target);
     let transfer = core.download(account, download.clone()).await.unwrap();
@@ -313,48 +344,21 @@ async fn a_cancelled_transfer_leaves_nothing_and_a_suspended_one_can_be_gone_on_
     let seen = transfer.progress_after(Progress::default()).await;
     transfer.progress_after(seen).await;
     core.host_state(HostState::Suspended).await.unwrap();
-    let ended = transfer.finished().await;
-    if ended.is_ok() {
-        // The whole file was faster than the suspension.
-        assert!(target.exists());
-    } else {
-        assert_eq!(ended, Err(Error::Suspended));
-        assert!(!target.exists());
-        core.host_state(HostState::Focused).await.unwrap();
-        let again = core.download(account, download).await.unwrap();
-        again.finished().await.unwrap();
-        assert_eq!(std::fs::metadata(&target).unwrap().len(), 40_000_000);
-    }
+    assert_eq!(transfer.finished().await, Err(Error::Suspended));
+    assert!(!target.exists());
+    core.host_state(HostState::Focused).await.unwrap();
+    proxy.control().bandwidth(Side::Server, None);
+    let again = core.download(account, download).await.unwrap();
+    again.finished().await.unwrap();
+    let whole = std::fs::metadata(&target).unwrap().len();
+    assert_eq!(usize::try_from(whole).unwrap(), LARGE);
     core.close().await;
 }
 
 /// A request of the app that waits for its answer does not keep its socket over a suspension.
 #[tokio::test]
 async fn a_request_under_way_ends_with_the_suspension() {
-    let server = Server::builder()
-        .user("alice", common::PASSWORD, steadfast_testserver::Role::User)
-        .start()
-        .await
-        .unwrap();
-    let proxy = steadfast_faults::Proxy::http(server.url())
-        .start()
-        .await
-        .unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let device = steadfast::Device::new(
-        steadfast::DeviceKind::IPhone,
-        "2.43.0",
-        "799",
-        "18.1",
-        "iPhone15,4",
-    );
-    let mut config = steadfast::Config::new(folder.path().join("vault"), device);
-    config.clear_text = steadfast::ClearText::AllowedByApp;
-    let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
-    let core = Steadfast::open(config, Arc::new(keys)).unwrap();
-    let sign_in = steadfast::SignIn::new(proxy.url("http"), "alice", common::PASSWORD);
-    let account = core.sign_in(sign_in).await.unwrap();
-    until_live(&core, account).await;
+    let (_server, proxy, _folder, core, account) = live_behind_a_proxy().await;
     let path = "/api/v4/users/me/teams";
     let never = steadfast_faults::Answer::new(200).after(Duration::from_secs(3600));
     let faults = proxy.control();
@@ -549,8 +553,9 @@ async fn a_file_that_cannot_be_written_is_told_as_that() {
 /// What comes after the app has erased a user's data would be there for the next one.
 #[tokio::test]
 async fn a_transfer_ends_with_the_session_and_leaves_nothing() {
-    let (server, folder, core, account) = live().await;
-    let id = server.control().put_file(bytes(40_000_000));
+    let (server, proxy, folder, core, account) = live_behind_a_proxy().await;
+    proxy.control().bandwidth(Side::Server, 1_000_000);
+    let id = server.control().put_file(bytes(LARGE));
     let target = folder.path().join("large");
     let download = Download::new(format!("/api/v4/files/{id}"), &target);
     let transfer = core.download(account, download.clone()).await.unwrap();
@@ -559,7 +564,8 @@ async fn a_transfer_ends_with_the_session_and_leaves_nothing() {
     assert_eq!(transfer.finished().await, Err(Error::NotSignedIn));
     assert!(!target.exists() && !folder.path().join("large.part").exists());
 
-    assert_eq!(sign_in(&core, &server, "alice").await, account);
+    let again = steadfast::SignIn::new(proxy.url("http"), "alice", common::PASSWORD);
+    assert_eq!(core.sign_in(again).await.unwrap(), account);
     let transfer = core.download(account, download).await.unwrap();
     transfer.progress_after(Progress::default()).await;
     core.forget(account).await.unwrap();
