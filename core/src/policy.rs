@@ -156,6 +156,9 @@ pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
 pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
 /// Ceiling of the waits between tries of what is owed to the server.
 pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
+/// How long a sign-out is owed before a server that states another installation's id is asked, with the token, whether it
+/// knows the session: a name that leads elsewhere by mistake is put right within a day, a server that was given a new id stays.
+pub const OWED_ELSEWHERE: Duration = minutes(24 * 60);
 /// How long a background check, or the handling of a push, may take at most. Systems give such a task about
 /// 30 s and may end it early; a second look needs about six.
 pub const BACKGROUND_CHECK: Duration = seconds(15);

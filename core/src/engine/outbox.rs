@@ -170,7 +170,9 @@ impl Engine {
         let Some(rest) = profile.and_then(|profile| self.rest(address, &profile).ok()) else {
             return Tried::Again;
         };
-        if self.leads_elsewhere(&rest, entry).await {
+        if let Some(user_id) = self.led_elsewhere(&rest, entry).await
+            && !self.is_own_after_all(&rest, entry, &token, &user_id).await
+        {
             return Tried::Again;
         }
         match SignInMethod::from_code(&entry.payload) {
@@ -194,21 +196,35 @@ impl Engine {
         }
     }
 
-    /// Whether another installation answers than the one that it is owed to: it knows nothing of the session, would say so,
-    /// and has no business with the token.
-    async fn leads_elsewhere(&self, rest: &Rest, entry: &OutboxEntry) -> bool {
+    /// Whose session it is, if another installation answers than the one that it is owed to: it knows nothing of the session,
+    /// would say so, and has no business with the token.
+    async fn led_elsewhere(&self, rest: &Rest, entry: &OutboxEntry) -> Option<String> {
         let id = entry.account;
-        let Ok(Some(record)) = self.vault(move |vault| vault.account(id)).await else {
-            // The account was removed, and with it what was known of its server.
-            return false;
-        };
-        let Some(own) = installation::of(&record.server) else {
-            return false;
-        };
-        match installation::config(rest).await {
-            Ok(config) => installation::is_other(Some(&own), &config, self.config.clear_text),
-            Err(_) => false,
-        }
+        // Where the account was removed, what was known of its server went with it.
+        let record = self.vault(move |vault| vault.account(id)).await.ok()??;
+        let own = installation::of(&record.server)?;
+        let config = installation::config(rest).await.ok()?;
+        installation::is_other(Some(&own), &config, self.config.clear_text)
+            .then_some(record.user_id)
+    }
+
+    /// Whether the server under another id knows the session: then it is the own one, which was given a new id after the
+    /// sign-out, when nobody was left to learn it. Asked only when a name that leads elsewhere by mistake would have been put
+    /// right, because the question carries the token.
+    async fn is_own_after_all(
+        &self,
+        rest: &Rest,
+        entry: &OutboxEntry,
+        token: &Token,
+        user_id: &str,
+    ) -> bool {
+        let owed_for = self.times.wall().0.saturating_sub(entry.created_at.0);
+        let long = u64::try_from(owed_for)
+            .is_ok_and(|millis| Duration::from_millis(millis) >= policy::OWED_ELSEWHERE);
+        long && matches!(
+            self.judged(rest, entry, token, user_id).await,
+            Some(Evidence::Valid { .. })
+        )
     }
 
     /// Takes the row of an access token's session off the server's list, so that no push goes to this device any more. The
@@ -229,20 +245,32 @@ impl Engine {
         if !self.is_healthy(rest).await {
             return false;
         }
+        let evidence = self.judged(rest, entry, token, "").await;
+        matches!(evidence, Some(Evidence::Gone { .. })) && self.is_healthy(rest).await
+    }
+
+    /// What the server says of the token; `None` without an answer.
+    async fn judged(
+        &self,
+        rest: &Rest,
+        entry: &OutboxEntry,
+        token: &Token,
+        user_id: &str,
+    ) -> Option<Evidence> {
         let nonce = self.times.wall().0.to_string();
-        let Ok(reply) = rest.users_me(token, &nonce).await else {
-            return false;
-        };
+        let reply = rest.users_me(token, &nonce).await.ok()?;
         let seen = RequestIds::default();
         let expected = Expected {
             request_epoch: entry.epoch,
             current_epoch: entry.epoch,
-            user_id: "",
+            user_id,
             seen: &seen,
             learned: None,
         };
-        let evidence = evidence::judge(&facts(&reply, self.config.clear_text), &expected);
-        matches!(evidence, Evidence::Gone { .. }) && self.is_healthy(rest).await
+        Some(evidence::judge(
+            &facts(&reply, self.config.clear_text),
+            &expected,
+        ))
     }
 
     pub(super) async fn is_healthy(&self, rest: &Rest) -> bool {

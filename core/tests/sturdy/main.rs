@@ -11,6 +11,7 @@ mod clocks;
 mod common;
 mod forks;
 mod lifetimes;
+mod new_id;
 mod offline;
 mod panics;
 mod readers;
