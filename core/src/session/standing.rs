@@ -451,7 +451,11 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
             draft.disarm(Timer::KeyRetry);
             draft.state.standing = (**beneath).clone();
             match **beneath {
-                Active | NeedsMfa => draft.want(Cause::Resume),
+                Active => {
+                    draft.want(Cause::Resume);
+                    draft.watch_max_offline();
+                }
+                NeedsMfa => draft.want(Cause::Resume),
                 Suspect(_) | Unverifiable(_) => draft.look_soon(),
                 Ended(_) | Locked { .. } => {}
             }

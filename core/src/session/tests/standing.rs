@@ -664,6 +664,24 @@ fn max_offline_makes_unverifiable_and_a_200_heals() {
     assert!(rig.is("Active"));
 }
 
+/// Hazards D23, B04.
+#[test]
+fn max_offline_that_passes_while_the_key_cannot_be_read_counts_afterwards() {
+    let settings = Settings {
+        max_offline: Some(minutes(60)),
+        ..Settings::default()
+    };
+    let mut rig = Rig::with_settings(settings);
+    rig.feed(Event::NetworkChanged(NetworkPath::Down));
+    rig.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
+    rig.advance(minutes(61));
+    assert!(rig.is("Locked"));
+    rig.feed(Event::KeyReadable);
+    assert!(rig.is("Active"));
+    rig.advance(minutes(2));
+    assert!(rig.is("Unverifiable"));
+}
+
 /// A computer that slept has no time of its own in which nobody answered. Hazard D23.
 #[test]
 fn a_process_that_slept_through_max_offline_is_covered_and_asked_about_first() {
