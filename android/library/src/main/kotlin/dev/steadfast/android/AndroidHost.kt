@@ -68,6 +68,11 @@ internal class AndroidHost(
         SsoLinks.take(null)
     }
 
+    /** Until the core knows that the app is not off screen: before that it is suspended, and refuses. */
+    suspend fun awaitFront() {
+        told.first { it != Foreground.Suspended }
+    }
+
     private suspend fun tell(state: Foreground) {
         val hostState =
             when (state) {
@@ -110,8 +115,7 @@ internal class AndroidHost(
     }
 
     private suspend fun finishSso(link: String) {
-        // Before, the core is suspended and would not send anything.
-        told.first { it != Foreground.Suspended }
+        awaitFront()
         val outcome =
             try {
                 SsoOutcome.SignedIn(core.finishSso(link))

@@ -13,6 +13,7 @@ import dev.steadfast.core.Device
 import dev.steadfast.core.DeviceKind
 import dev.steadfast.core.HostState
 import dev.steadfast.core.KeyStore
+import dev.steadfast.core.LegacyResult
 import dev.steadfast.core.Message
 import dev.steadfast.core.Roots
 import dev.steadfast.core.defaultConfig
@@ -78,12 +79,26 @@ public class SteadfastAndroid private constructor(
     public val core: Steadfast = Steadfast { open(application, options) }
 
     private val host = AndroidHost(application, core, options)
+    private val olderApps = OlderApps(application)
 
     /**
      * What became of the links that the browser came back with; the newest one waits for the first collector, since the page
      * that cares may come up later than the link.
      */
     public val ssoOutcomes: SharedFlow<SsoOutcome> = host.ssoOutcomes
+
+    /**
+     * Takes over the sessions that older Mattermost apps left on the device under this app's name: React Native ones and the
+     * classic one. To be called at every start of an app that took the place of one; waits until the app is in front. With
+     * nothing there it costs a look at two files, and what was interrupted goes on. Nothing is erased before it is safe.
+     *
+     * Gives what became of each thing that was found. An account whose user the older app did not write down appears in
+     * `accounts` once its server was heard. Fails as the store does; then nothing is lost, and it is called again.
+     */
+    public suspend fun takeOverOlderApps(): List<LegacyResult> {
+        host.awaitFront()
+        return olderApps.takeOver(core)
+    }
 
     /** Stops listening to the platform, and closes the core. Of use in tests; an app's process just ends. */
     public suspend fun close() {
