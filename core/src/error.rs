@@ -46,7 +46,7 @@ pub enum Error {
         /// What the operating system said, in words for a developer, without the file's name.
         reason: String,
     },
-    /// The app ended the transfer.
+    /// The app ended the transfer, or the user signed out of the account while signing in to it again.
     #[error("cancelled")]
     Cancelled,
     /// A body is larger than the limit.

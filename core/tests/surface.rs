@@ -139,7 +139,7 @@ async fn events_arrive_in_order_and_what_was_not_taken_survives_a_lost_network()
     core.close().await;
 }
 
-/// Hazards C05, D07.
+/// Hazard C05.
 #[tokio::test]
 async fn a_sign_in_that_its_caller_abandons_is_stored_or_was_never_sent() {
     let server = server().await;

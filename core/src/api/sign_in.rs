@@ -193,7 +193,8 @@ impl Steadfast {
     ///
     /// # Errors
     /// [`Error::AnotherUser`] if what was typed is another user's: nothing changed here, and the server is owed the end of
-    /// that user's new session. [`Error::NoSuchAccount`]. Else as [`sign_in`](Self::sign_in).
+    /// that user's new session. [`Error::Cancelled`] if the user signed out meanwhile and [`Error::NoSuchAccount`] if the
+    /// account was forgotten: nothing changed here, and the server is owed the end of the new session. Else as [`sign_in`](Self::sign_in).
     pub async fn reauthenticate(&self, id: AccountId, request: SignInAgain) -> Result<(), Error> {
         let engine = self.engine().clone();
         self.engine()

@@ -6,7 +6,7 @@ use crate::engine::worker::Message;
 use crate::server::{Dialler, Rest, ServerAddress};
 use crate::session::{AccountId, BootMillis, Event};
 use crate::vault::{AccountRecord, ServerFacts};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -20,6 +20,8 @@ pub(crate) struct Account {
     pub(crate) tokens: TokenCache,
     /// Nobody works for this account now: its worker panicked too often.
     pub(crate) failed: AtomicBool,
+    /// How often the user has signed out.
+    pub(crate) sign_outs: AtomicU64,
     /// What the server says of itself.
     pub(crate) server: Mutex<ServerFacts>,
     /// By how many milliseconds the server's clock is ahead of the device's.
@@ -50,6 +52,7 @@ impl Account {
             events: EventQueue::new(),
             tokens: TokenCache::default(),
             failed: AtomicBool::new(false),
+            sign_outs: AtomicU64::new(0),
             server: Mutex::new(record.server.clone()),
             server_clock_ahead: AtomicI64::new(0),
             expiry_read: tokio::sync::Mutex::new(None),

@@ -21,6 +21,7 @@ use crate::session::{AccountId, Event, Health, State, StoredParts};
 use crate::vault::{self, ExistingSession, OldToken, Outcome, PreparedSignIn, Setting, UserFacts};
 use crate::vault::{Binding, Column, seal, unseal};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::sync::oneshot;
 
 /// A session that the server has begun, whichever way, and that nobody has stored yet.
@@ -59,6 +60,7 @@ impl Engine {
         request: SignInAgain,
     ) -> Result<(), Error> {
         let account = self.account(id)?;
+        let sign_outs = account.sign_outs.load(Ordering::SeqCst);
         let address = account.rest.address().clone();
         self.at_the_form(&address).await?;
         let way = self.way_of(&account).await?;
@@ -77,6 +79,11 @@ impl Engine {
         };
         let session = self.sign_in_with(&rest, credentials).await?;
         self.only_as(&rest, &session, Some(id)).await?;
+        if account.sign_outs.load(Ordering::SeqCst) != sign_outs {
+            // The user's last word counts.
+            self.give_up(&rest, &session.signed_in.token).await;
+            return Err(Error::Cancelled);
+        }
         self.keep(&rest, session).await.map(|_| ())
     }
 
@@ -496,6 +503,7 @@ impl Engine {
         let account = self.account(id)?;
         // What was answered with an error must not happen later.
         self.not_suspended()?;
+        account.sign_outs.fetch_add(1, Ordering::SeqCst);
         let (done, signed_out) = oneshot::channel();
         account.send(Message::SignOut(done));
         signed_out

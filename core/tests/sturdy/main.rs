@@ -15,5 +15,6 @@ mod new_id;
 mod offline;
 mod panics;
 mod readers;
+mod sign_ins_under_way;
 #[path = "../vault_support/mod.rs"]
 mod vault_support;

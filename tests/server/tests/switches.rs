@@ -618,3 +618,29 @@ async fn stopping_does_not_wait_for_anybody() {
     assert!(unanswered.await.unwrap().is_err());
     assert_eq!(socket.ending().await, support::Ending::Cut);
 }
+
+#[tokio::test]
+async fn an_answer_that_is_held_back_is_made_and_not_given() {
+    let server = server().await;
+    let control = server.control();
+    control.hold_back(Some("/api/v4/users/login"));
+    let signing_in = async {
+        let token = alice(&server).await;
+        (control.request_count(), me(&server, &token).await.status)
+    };
+    let letting_go = async {
+        let made = control.wait_from(0, |request| {
+            request.path.ends_with("/login") && request.status == Some(200)
+        });
+        made.await;
+        assert_eq!(control.sessions("alice").len(), 1);
+        // What is not held back is answered meanwhile.
+        assert_eq!(get(&server, "system/ping", "").await.status, 200);
+        let asked = control.request_count();
+        control.hold_back(None);
+        asked
+    };
+    let ((when_signed_in, status), when_let_go) = tokio::join!(signing_in, letting_go);
+    assert_eq!((when_signed_in, status), (when_let_go, 200));
+    server.stop().await;
+}

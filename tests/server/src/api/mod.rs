@@ -49,6 +49,7 @@ const KEPT_BODY: usize = 300_000;
 /// Answers one request and keeps record of it.
 pub(crate) async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
     let query = parse_query(request.uri().query().unwrap_or_default());
+    let path = request.uri().path().to_owned();
     let number = shared.requests.arrived(RequestRecord {
         number: 0,
         method: request.method().to_string(),
@@ -61,6 +62,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Re
     });
     let response = answer(&shared, request, query).await;
     shared.requests.answered(number, response.status().as_u16());
+    let mut held_back = shared.held_back.subscribe();
+    // Fails only when the server has gone, and with it the one who asked.
+    let _ = held_back
+        .wait_for(|held| held.as_ref() != Some(&path))
+        .await;
     response
 }
 

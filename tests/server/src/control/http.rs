@@ -144,6 +144,7 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
         "health_query" => control.health_query(field::<HealthQuery>(body, "state")?),
         "strip_headers" => control.strip_headers(field::<Vec<String>>(body, "names")?),
         "maintenance" => control.maintenance(field(body, "status")?),
+        "hold_back" => control.hold_back(field::<Option<String>>(body, "path")?.as_deref()),
         "lose_resumes" => control.lose_resumes(field(body, "lose")?),
         "clear_token_cache" => control.clear_token_cache(),
         "settings" => {

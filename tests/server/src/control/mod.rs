@@ -187,6 +187,13 @@ impl Control {
         self.shared.world().maintenance = status;
     }
 
+    /// Holds back the answers to requests of this path, until it is told another or `None`. What was asked for is done all
+    /// the same, and its record shows the status.
+    pub fn hold_back(&self, path: Option<&str>) {
+        let path = path.map(str::to_owned);
+        self.shared.held_back.send_replace(path);
+    }
+
     /// Has every resume find that events were lost: `hello` under a new id.
     pub fn lose_resumes(&self, lose: bool) {
         self.shared.world().hub.lose_resumes = lose;

@@ -103,6 +103,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) database: watch::Sender<Database>,
     pub(crate) health_query: watch::Sender<HealthQuery>,
+    /// Path whose answers are made and not yet given.
+    pub(crate) held_back: watch::Sender<Option<String>>,
     pub(crate) life: watch::Sender<Life>,
     /// Whether clients can connect; follows the life at a short distance.
     pub(crate) listening: watch::Sender<bool>,
@@ -179,6 +181,7 @@ impl Shared {
             clock,
             database: watch::Sender::new(Database::Healthy),
             health_query: watch::Sender::new(HealthQuery::Answered),
+            held_back: watch::Sender::new(None),
             life: watch::Sender::new(Life::Up(0)),
             listening: watch::Sender::new(true),
             tasks: watch::Sender::new(()),
