@@ -350,7 +350,6 @@ fn a_200_mutes_the_hints_of_the_same_path_for_a_minute() {
     assert_eq!(rig.question(), Some(Question::UserMe));
 }
 
-/// Hazard D21.
 #[test]
 fn a_noisy_plugin_gets_four_validations_a_minute_and_delays_nobody_else() {
     let mut rig = Rig::well();
