@@ -1,6 +1,6 @@
 //! The key store cannot be read now, or its keys are gone for good. The first is no end of anything.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use steadfast::{
     Reason, Standing,
@@ -10,7 +10,8 @@ use steadfast_acceptance::{Device, Options, Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 
 cases![
-    unavailable_is_locked_and_nothing_is_written,
+    unavailable_is_locked_and_comes_back_by_itself,
+    one_that_hangs_is_locked_and_comes_back_by_itself,
     absent_is_key_lost,
     a_sign_in_without_a_key_store_sends_no_password,
 ];
@@ -23,20 +24,23 @@ async fn device_over(world: &World, store: &ScriptedKeyStore) -> Device {
     world.device_with(Kind::IPhone, options).await
 }
 
-/// Hazard B04. Q10.
-async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
+/// The device is switched on while its key store behaves like that: nobody is signed out, nothing is written, and when it
+/// works again nothing else has to happen.
+async fn locked_until_it_works(world: &World, behaviour: Behaviour) {
     let store = ScriptedKeyStore::new();
     let mut device = device_over(world, &store).await;
     device.sign_in_and_connect(&world.alice).await;
     world.sessions_grow_up();
     device.switch_off().await;
 
-    store.set(Behaviour::Unavailable);
+    store.set(behaviour);
     let calls = store.calls().len();
     device.switch_on();
+    let on = Instant::now();
     device
         .until("locked", |snapshot| snapshot.standing == Standing::Locked)
         .await;
+    println!("{behaviour:?}: locked after {:?}", on.elapsed());
     assert!(!matches!(device.shows(), Shown::SignIn(_)));
     let written = store.calls()[calls..]
         .iter()
@@ -45,13 +49,29 @@ async fn unavailable_is_locked_and_nothing_is_written(world: &World) {
     assert_eq!(world.control().sessions(world.alice.name).len(), 1);
 
     store.set(Behaviour::Works);
-    device.suspend().await;
-    device.open().await;
+    let works = Instant::now();
     device
         .until("active", |snapshot| snapshot.standing == Standing::Active)
         .await;
+    println!("{behaviour:?}: active after {:?}", works.elapsed());
+    device.until_live().await;
     assert_eq!(device.verify().await, Standing::Active);
+    let shown = device.shown();
+    let signed_out = shown.iter().any(|shown| matches!(shown, Shown::SignIn(_)));
+    assert!(!signed_out, "{shown:?}");
     assert!(device.told().is_empty());
+}
+
+/// Hazard B04. Q10.
+async fn unavailable_is_locked_and_comes_back_by_itself(world: &World) {
+    locked_until_it_works(world, Behaviour::Unavailable).await;
+}
+
+/// A call that does not return within its deadline counts as unavailable, and holds up nothing but itself.
+///
+/// Hazard B09. Q10.
+async fn one_that_hangs_is_locked_and_comes_back_by_itself(world: &World) {
+    locked_until_it_works(world, Behaviour::Blocks).await;
 }
 
 /// Hazards B07, B10.
