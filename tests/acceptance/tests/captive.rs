@@ -23,14 +23,50 @@ cases![
     a_portal_that_the_system_says_is_passed_is_behind_in_seconds,
 ];
 
-async fn stays_signed_in_behind(world: &World, answer: Answer) {
+/// How the way to the server is to be shown. What cannot be told from a server in trouble is not called a portal.
+#[derive(Clone, Copy)]
+enum Named {
+    Portal,
+    Waiting,
+}
+
+impl Named {
+    fn is(self, link: Link) -> bool {
+        match self {
+            Self::Portal => link == Link::Portal,
+            Self::Waiting => matches!(link, Link::Waiting { .. }),
+        }
+    }
+}
+
+/// Waits until the way is shown as that; since it had shown so many it was nothing better, and never the other.
+async fn is_shown(device: &Device, seen: usize, named: Named) {
+    let links = device
+        .until_links("the name of the way", |links| {
+            links[seen..].iter().any(|link| named.is(*link))
+        })
+        .await;
+    let wrong = |link: &&Link| match named {
+        Named::Portal => **link == Link::Live,
+        Named::Waiting => matches!(link, Link::Live | Link::Portal | Link::Offline),
+    };
+    let wrong = links[seen..].iter().find(wrong);
+    assert_eq!(wrong, None, "{links:?}");
+}
+
+async fn stays_signed_in_behind(world: &World, answer: Answer, named: Named) {
     let device = world
         .signed_in_with(Kind::IPhone, Options::meddling())
         .await;
     device.suspend().await;
     device.network.answer(answer);
     device.network.reset();
+    device
+        .until_links("paused", |links| links.last() == Some(&Link::Paused))
+        .await;
+    let seen = device.links().len();
     device.open().await;
+    is_shown(&device, seen, named).await;
     for _ in 0..3 {
         let asked = device
             .core()
@@ -49,23 +85,25 @@ async fn stays_signed_in_behind(world: &World, answer: Answer) {
 
 /// Hazard A08. Q5.
 async fn a_page_with_status_200(world: &World) {
-    stays_signed_in_behind(world, Answer::portal(Portal::Page)).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Page), Named::Portal).await;
 }
 
 /// Hazards A08, A17. Q5.
 async fn a_redirect(world: &World) {
-    stays_signed_in_behind(world, Answer::portal(Portal::Redirect)).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Redirect), Named::Portal).await;
 }
 
+/// A 401 may be a server's own gateway as well, so it is shown as a way that is tried again.
+///
 /// Hazard A10. Q4, Q5.
 async fn a_page_with_status_401(world: &World) {
-    stays_signed_in_behind(world, Answer::portal(Portal::Unauthorized)).await;
+    stays_signed_in_behind(world, Answer::portal(Portal::Unauthorized), Named::Waiting).await;
 }
 
 /// Hazard A11. Q4.
 async fn a_401_that_lacks_the_servers_headers(world: &World) {
     let error = Answer::error(401, "api.context.session_expired.app_error");
-    stays_signed_in_behind(world, error).await;
+    stays_signed_in_behind(world, error, Named::Waiting).await;
 }
 
 /// Hazard A11. Q4.
@@ -73,13 +111,13 @@ async fn a_proxy_that_wants_a_login(world: &World) {
     let error = Answer::error(401, "api.context.session_expired.app_error")
         .mattermost_headers()
         .header("www-authenticate", "Basic realm=\"proxy\"");
-    stays_signed_in_behind(world, error).await;
+    stays_signed_in_behind(world, error, Named::Waiting).await;
 }
 
 /// Hazard A08. Q5.
 async fn network_authentication_required(world: &World) {
     let answer = Answer::portal(Portal::NetworkAuthenticationRequired);
-    stays_signed_in_behind(world, answer).await;
+    stays_signed_in_behind(world, answer, Named::Portal).await;
 }
 
 /// What the stranger would answer cannot be read over a connection that nobody trusts; so it must be seen that the core dials,
@@ -96,6 +134,10 @@ async fn a_certificate_of_somebody_else(world: &World) {
         .present(steadfast_faults::Presented::Stranger)
         .answer(Answer::error(401, "api.context.session_expired.app_error").mattermost_headers())
         .reset();
+    device
+        .until_links("paused", |links| links.last() == Some(&Link::Paused))
+        .await;
+    let seen = device.links().len();
     let (dialled, heard) = (device.network.accepted(), device.network.requests().len());
     device.open().await;
     let asked = device
@@ -104,6 +146,7 @@ async fn a_certificate_of_somebody_else(world: &World) {
     assert_ne!(asked.await, Ok(Standing::Ended));
     assert_eq!(device.shows(), Shown::Content);
     device.network.wait_for_connection(dialled + 1).await;
+    is_shown(&device, seen, Named::Waiting).await;
     let told = device.network.requests().split_off(heard);
     assert!(told.is_empty(), "the stranger was asked: {told:?}");
     device.network.clear();

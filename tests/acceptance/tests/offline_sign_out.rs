@@ -1,12 +1,18 @@
 //! Signing out without a network: here at once, at the server as soon as it can be reached, whatever happens in between.
 
+use std::time::{Duration, Instant};
+
 use steadfast::Reason;
-use steadfast_acceptance::{Device, Shown, World, cases};
-use steadfast_lab::device::message::Kind;
+use steadfast_acceptance::{Device, Options, Shown, World, cases};
+use steadfast_lab::device::{
+    self,
+    message::{Command, Kind, Screen},
+};
 
 cases![
     the_server_is_told_when_the_network_is_back,
     what_is_owed_survives_a_restart,
+    what_is_owed_survives_a_kill,
     signing_in_again_ends_only_the_old_session,
 ];
 
@@ -39,6 +45,53 @@ async fn what_is_owed_survives_a_restart(world: &World) {
     assert_eq!(device.shows(), Shown::SignIn(None));
     world.until_sessions(&world.alice, 0).await;
     assert!(device.told().is_empty());
+}
+
+/// The core is not told that the network is back: its process starts when it is.
+///
+/// Hazards D05, B15. Q8.
+async fn what_is_owed_survives_a_kill(world: &World) {
+    let (setup, proxy) = world.process(Kind::Android, Options::default()).await;
+    let network = proxy.control();
+    let program = std::env::current_exe().expect("this program");
+    let mut phone = device::Device::new(program, setup, |_| {});
+    phone.start().await.expect("started");
+    let signed_in = phone.perform(Command::SignIn {
+        login_id: world.alice.name.to_owned(),
+        password: world.alice.password.clone(),
+        mfa_code: None,
+    });
+    signed_in.await.expect("signed in");
+    network.cut();
+    let told = phone.perform(Command::Network { up: false }).await;
+    told.expect("the loss noted");
+    phone.perform(Command::SignOut).await.expect("signed out");
+    phone.kill().await.expect("killed");
+    let page = Screen::SignIn { text: None };
+    assert_eq!(world.control().sessions(world.alice.name).len(), 1);
+
+    let from = world.control().request_count();
+    network.restore();
+    let back = Instant::now();
+    phone.start().await.expect("started again");
+    let patience = Duration::from_secs(100);
+    assert!(
+        phone
+            .wait_for_screen(patience, |screen| *screen == page)
+            .await
+    );
+    world.until_sessions(&world.alice, 0).await;
+    println!(
+        "the server's session is gone {:?} after the network",
+        back.elapsed()
+    );
+    // Nothing is waited for: what is owed is among the first things that the server hears.
+    let heard = world.control().requests().split_off(from);
+    let logout = heard
+        .iter()
+        .position(|request| request.path.ends_with("/logout"));
+    assert!(logout.is_some_and(|place| place < 4), "{heard:?}");
+    phone.kill().await.expect("killed");
 }
 
 /// Hazard D06.
