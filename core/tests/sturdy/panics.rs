@@ -77,7 +77,7 @@ fn set_trap(account: steadfast::AccountId, panics: u32) {
     PANICS.store(panics, Ordering::SeqCst);
 }
 
-/// Hazards C01, C04.
+/// Hazard C01.
 #[tokio::test]
 async fn a_worker_that_panics_is_started_again_and_one_that_keeps_on_is_left_alone() {
     let server = server().await;
@@ -141,9 +141,9 @@ impl KeyStore for PanickingKeys {
     }
 }
 
-/// Hazards C01, B04, B09. Q10.
+/// Hazards C01, B04, B09.
 #[tokio::test]
-async fn a_key_store_that_throws_locks_the_account_and_recovers_by_itself() {
+async fn a_key_store_that_throws_locks_the_account_until_the_device_is_unlocked() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let panics = Arc::new(AtomicU32::new(0));

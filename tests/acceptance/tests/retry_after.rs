@@ -13,8 +13,8 @@ cases![
     a_sign_in_that_is_turned_away_says_for_how_long,
     a_limit_on_the_validation_of_a_good_session_ends_nothing,
     a_limit_on_the_validation_of_a_revoked_session_puts_the_end_off,
-    a_block_page_in_place_of_the_validation_of_a_good_session_ends_nothing,
-    a_block_page_in_place_of_the_validation_of_a_revoked_session_puts_the_end_off,
+    a_block_page_at_the_validation_of_a_good_session_ends_nothing,
+    a_block_page_at_the_validation_of_a_revoked_session_puts_the_end_off,
 ];
 
 const ASKED: Duration = Duration::from_secs(8);
@@ -168,13 +168,11 @@ async fn a_limit_on_the_validation_of_a_revoked_session_puts_the_end_off(world: 
 }
 
 /// Hazards D21, A10.
-async fn a_block_page_in_place_of_the_validation_of_a_good_session_ends_nothing(world: &World) {
+async fn a_block_page_at_the_validation_of_a_good_session_ends_nothing(world: &World) {
     blocked_validation(world, Session::Good).await;
 }
 
 /// Hazards D21, A10.
-async fn a_block_page_in_place_of_the_validation_of_a_revoked_session_puts_the_end_off(
-    world: &World,
-) {
+async fn a_block_page_at_the_validation_of_a_revoked_session_puts_the_end_off(world: &World) {
     blocked_validation(world, Session::Revoked).await;
 }
