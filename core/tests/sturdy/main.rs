@@ -6,6 +6,7 @@
     reason = "in a test, what does not hold stops the test"
 )]
 
+mod callbacks;
 mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
