@@ -12,7 +12,7 @@ enum Asks {
     /// What the core answers without a key: the token is in memory.
     WithoutKeys(AccountId),
     /// A sign-in, which needs the very store that waits for it.
-    ForASignIn(SignIn),
+    ForASignIn(Box<SignIn>),
 }
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Script {
                             core.set_device_id(None).await,
                         ]
                     }
-                    Asks::ForASignIn(sign_in) => vec![core.sign_in(sign_in).await.map(|_| ())],
+                    Asks::ForASignIn(sign_in) => vec![core.sign_in(*sign_in).await.map(|_| ())],
                 }
             })
         });
@@ -105,7 +105,8 @@ async fn a_key_store_that_waits_for_the_core_is_answered_or_told_so_and_never_fo
     assert_eq!(script.answers(), [Ok(()), Ok(()), Ok(()), Ok(())]);
 
     // What waits for the call that it is made from has an error by the deadline of the key store, and the call as well.
-    script.asks_next(Asks::ForASignIn(SignIn::new(server.url(), "bob", PASSWORD)));
+    let of_bob = SignIn::new(server.url(), "bob", PASSWORD);
+    script.asks_next(Asks::ForASignIn(Box::new(of_bob)));
     let refused = tokio::time::timeout(PATIENCE, core.data_key(alice)).await;
     assert_eq!(refused.unwrap(), Err(Error::KeyStoreUnavailable));
     eventually(|| script.answers() == [Err(Error::KeyStoreUnavailable)]).await;
