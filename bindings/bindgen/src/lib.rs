@@ -1,5 +1,6 @@
 //! What the generator does, for its command and its test.
 
+mod kotlin;
 pub mod library;
 
 use anyhow::Context;
@@ -34,7 +35,11 @@ pub fn generate(language: Language, library: &Path, out: &Path) -> anyhow::Resul
     };
     let mut paths = BindgenPaths::default();
     paths.add_layer(Exports);
-    generate_with_bindgen_paths(options, paths).context("no bindings were generated")
+    generate_with_bindgen_paths(options, paths).context("no bindings were generated")?;
+    match language {
+        Language::Kotlin => kotlin::mend(out),
+        Language::Swift => Ok(()),
+    }
 }
 
 /// Where the exports lie, and their settings.

@@ -52,6 +52,10 @@ fn apps_of_kotlin_and_java_can_use_what_is_generated() {
         "the name under which the library is loaded"
     );
 
+    // Whoever loads the library compares the checksums first.
+    assert_eq!(text.matches("IntegrityCheckingUniffiLib.ensureInitialized()").count(), 2);
+    assert!(!text.contains("CodingErrorAction.REPORT"));
+
     // Android has it from API 33 on, and the other one needs a library of its own.
     assert!(!text.contains("java.lang.ref.Cleaner") && !text.contains("androidx."));
     // Times of Java's own are there from API 26 on.

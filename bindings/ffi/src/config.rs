@@ -316,3 +316,7 @@ pub fn device_id_of_push_token(
 pub fn library_version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
+
+/// Does nothing. What the way over the border costs by itself, to measure other calls against.
+#[uniffi::export]
+pub fn nothing() {}

@@ -46,7 +46,7 @@ pub use accounts::{Event, EventBatch, Shows, SignInMethod, Snapshot, Standing};
 pub use accounts::{Link, Reason};
 pub use changes::{Changes, EraseReason, Notice, NoticeKind, Obligation, Reminder};
 pub use config::{ClearText, Config, DesktopSystem, Device, DeviceKind, Roots, WebView};
-pub use config::{default_config, device_id_of_push_token, library_version};
+pub use config::{default_config, device_id_of_push_token, library_version, nothing};
 pub use core::Core;
 pub use error::{ErrorDetail, Reaction, SteadfastError};
 pub use guard::Cancellation;
