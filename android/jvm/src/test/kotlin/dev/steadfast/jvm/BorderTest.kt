@@ -1,0 +1,351 @@
+package dev.steadfast.jvm
+
+import com.sun.jna.NativeLibrary
+import dev.steadfast.core.Core
+import dev.steadfast.core.CoreInterface
+import dev.steadfast.core.Device
+import dev.steadfast.core.DeviceKind
+import dev.steadfast.core.FfiConverterString
+import dev.steadfast.core.FfiConverterTypeDevice
+import dev.steadfast.core.HostState
+import dev.steadfast.core.Method
+import dev.steadfast.core.NameValue
+import dev.steadfast.core.NetworkPath
+import dev.steadfast.core.Request
+import dev.steadfast.core.SignIn
+import dev.steadfast.core.Standing
+import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.defaultConfig
+import dev.steadfast.core.fileKeyStore
+import dev.steadfast.core.libraryVersion
+import dev.steadfast.core.messages
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import java.io.File
+import java.net.URLClassLoader
+import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.CyclicBarrier
+import kotlin.concurrent.thread
+
+/** What holds where Kotlin and Rust meet. */
+class BorderTest {
+    @get:Rule
+    val world = World()
+
+    private fun opened(folder: File): Core = Core.open(configured(folder, PHONE, emptyList()), fileKeyStore(File(folder, "keys").path))
+
+    /** Hazard C13. */
+    @Test
+    fun `strange texts come over whole, or are refused by name`() =
+        test {
+            val emoji = "\uD83D\uDE00\u0301\u200D\uFEFF"
+            val large = "\u20AC".repeat(350_000)
+            for (model in listOf("", "\u0000", "a\u0000b", emoji, large, "\r\nX: y")) {
+                val back = defaultConfig("/x$model", Device(DeviceKind.Android, "1.0.0", "1", "1", model))
+                assertEquals(model, back.device.model)
+                assertEquals("/x$model", back.folder)
+            }
+            // What is no text in UTF-8 is not passed on as it is; it is never another process's end.
+            for (broken in listOf("\uD83D", "\uDE00\uD83D", "a\uD800b")) {
+                val back = defaultConfig("/x", Device(DeviceKind.Android, "1.0.0", "1", "1", broken)).device.model
+                assertFalse(back.any { it.isSurrogate() })
+            }
+            val phone = world.signedIn()
+            for (text in listOf("\u0000", "a\u0000b", emoji, "\uD83D", large, "\r\nX: y", "")) {
+                assertTrue(codeOf { phone.core.signIn(SignIn(text, text, text)) } in setOf("invalid_address", "invalid_argument"))
+                val typed = SignIn(phone.server, text, text)
+                val code = codeOf { phone.core.signIn(typed) }
+                assertTrue("$code for ${text.take(5)}", code.matches(Regex("[a-z_]+")) && code != "internal")
+                codeOf { phone.core.endSession(phone.account, text) }.let { assertTrue(it, it != "internal" && ' ' !in it) }
+                codeOf { phone.core.pushReceivedJson(text) }.let { assertTrue(it, it != "internal") }
+                codeOf { phone.core.setDeviceId(text) }.let { assertTrue(it, it != "internal") }
+                codeOf { phone.core.request(phone.account, Request(Method.GET, text, listOf(NameValue(text, text)))) }
+                    .let { assertTrue(it, it != "internal") }
+            }
+            val keys = fileKeyStore(world.folder().path)
+            val nowhere = configured(File(world.folder(), "a\u0000b"), PHONE, emptyList())
+            assertEquals("invalid_argument", codeOf { Core.open(nowhere, keys) })
+            assertEquals(Standing.ACTIVE, phone.verify())
+            assertEquals("content", phone.shows())
+        }
+
+    /** Text of a mebibyte comes and goes whole. */
+    @Test
+    fun `a large body comes over whole`() =
+        test {
+            val phone = world.signedIn()
+            val message = "\uD83D\uDE00".repeat(4_000)
+            val channel = phone.core.request(phone.account, Request(Method.GET, "/api/v4/users/me"))
+            assertEquals(200, channel.status)
+            val id = world.server.turn("post", "user" to "alice", "message" to message).asJsonObject["id"].asString
+            val back = phone.core.request(phone.account, Request(Method.GET, "/api/v4/posts/$id"))
+            assertTrue(back.body.decodeToString().contains(message))
+        }
+
+    @Test
+    fun `everything without a core works on every thread at once`() {
+        val barrier = CyclicBarrier(100)
+        val failures = ConcurrentLinkedQueue<Throwable>()
+        val version = libraryVersion()
+        (0 until 100)
+            .map {
+                thread {
+                    runCatching {
+                        barrier.await()
+                        repeat(50) {
+                            assertEquals(version, libraryVersion())
+                            assertTrue(messages().isNotEmpty())
+                        }
+                    }.onFailure(failures::add)
+                }
+            }.forEach { it.join() }
+        assertTrue("$failures", failures.isEmpty())
+    }
+
+    /** Hazard C05. */
+    @Test
+    fun `a hundred threads use one core at once`() =
+        test {
+            val phone = world.signedIn()
+            val account = phone.account
+            val barrier = CyclicBarrier(100)
+            val failures = ConcurrentLinkedQueue<Throwable>()
+            (0 until 100)
+                .map { number ->
+                    thread {
+                        runCatching {
+                            barrier.await()
+                            runBlocking { useAll(phone, account, number) }
+                        }.onFailure(failures::add)
+                    }
+                }.forEach { it.join() }
+            assertTrue("$failures", failures.isEmpty())
+            assertEquals(Standing.ACTIVE, phone.verify())
+            assertEquals(1, world.server.sessions("alice").size)
+        }
+
+    private suspend fun useAll(
+        phone: Handset,
+        account: Long,
+        number: Int,
+    ) {
+        repeat(10) {
+            assertEquals(account, phone.core.snapshot(account).account)
+            phone.core.changes(0)
+            phone.core.events(account, -1).lastSeq
+            when (number % 5) {
+                0 -> assertEquals(1, phone.core.activeSessions(account).size)
+                1 -> assertEquals(32, phone.core.dataKey(account).size)
+                2 -> phone.core.networkChanged(NetworkPath.UNKNOWN)
+                3 -> assertEquals(200, phone.core.request(account, Request(Method.GET, "/api/v4/users/me")).status)
+                else -> phone.core.reminders()
+            }
+        }
+    }
+
+    /** Hazard C01. */
+    @Test
+    fun `a panic in the library is an exception, and the library stays usable`() =
+        test {
+            val phone = world.signedIn()
+            repeat(3) {
+                val failure = runCatching { callWithACutRecord() }.exceptionOrNull()
+                assertEquals("$failure", 2.toByte(), (failure as PanicStatus).code)
+            }
+            assertEquals(Standing.ACTIVE, phone.verify())
+        }
+
+    private class PanicStatus(
+        val code: Byte,
+    ) : Exception()
+
+    /** As the generated code calls, but that the record is cut: Rust panics when it reads it. */
+    private fun callWithACutRecord() {
+        val library = Class.forName("dev.steadfast.core.UniffiLib")
+        val call = library.methods.single { it.name == "uniffi_steadfast_ffi_fn_func_default_config" }
+        val status = call.parameterTypes[2].getDeclaredConstructor().newInstance()
+        val device = FfiConverterTypeDevice.lower(PHONE)
+        device.len = 5
+        call.invoke(library.getField("INSTANCE").get(null), FfiConverterString.lower("/x"), device, status)
+        throw PanicStatus(status.javaClass.getField("code").getByte(status))
+    }
+
+    /** Hazard C11. */
+    @Test
+    fun `bindings of another version do not load, and say why`() {
+        val library = NativeLibrary.getInstance("steadfast")
+        val names = Class.forName("dev.steadfast.core.IntegrityCheckingUniffiLib").declaredMethods.map { it.name }
+        val sums = names.filter { "_checksum_" in it }.map { library.getFunction(it).invokeInt(emptyArray<Any>()) and 0xFFFF }
+        // Such a number stands in the class by itself.
+        val sum = sums.first { it > 0x8000 }
+        val changed = Bytecode(sum, sum - 1).loadClass("dev.steadfast.core.SteadfastKt")
+        val failure = runCatching { changed.getMethod("libraryVersion").invoke(null) }.exceptionOrNull()
+        val causes = generateSequence(failure) { it.cause }.toList()
+        assertTrue("$causes", causes.any { "UniFFI API checksum mismatch" in "${it.message}" })
+        // The bindings that fit are not touched by it.
+        assertTrue(libraryVersion().isNotEmpty())
+    }
+
+    /** The generated classes once more, with one number changed. */
+    private class Bytecode(
+        private val from: Int,
+        private val to: Int,
+    ) : URLClassLoader(emptyArray(), BorderTest::class.java.classLoader) {
+        override fun loadClass(
+            name: String,
+            resolve: Boolean,
+        ): Class<*> {
+            if (!name.startsWith("dev.steadfast.core.")) return super.loadClass(name, resolve)
+            return findLoadedClass(name) ?: parent.getResource(name.replace('.', '/') + ".class")!!.readBytes().let { bytes ->
+                replace(bytes)
+                defineClass(name, bytes, 0, bytes.size)
+            }
+        }
+
+        private fun replace(bytes: ByteArray) {
+            for (at in 0..bytes.size - 5) {
+                if (bytes[at] == 3.toByte() && (1..4).all { bytes[at + it] == (from ushr (32 - 8 * it)).toByte() }) {
+                    (1..4).forEach { bytes[at + it] = (to ushr (32 - 8 * it)).toByte() }
+                }
+            }
+        }
+    }
+
+    /** Hazard C08. */
+    @Test
+    fun `opened and closed again and again, nothing grows`() =
+        test {
+            val cycles = Integer.getInteger("steadfast.cycles", 1_000)
+            val folder = world.folder()
+
+            suspend fun cycle() {
+                val core = opened(folder)
+                val waiting = launch(start = CoroutineStart.UNDISPATCHED) { codeOf { core.changes(Long.MAX_VALUE) } }
+                core.accounts()
+                core.shutDown()
+                waiting.join()
+                core.close()
+            }
+            repeat(100) { cycle() }
+            System.gc()
+            val before = Footprint.now()
+            repeat(cycles) { cycle() }
+            System.gc()
+            eventually("as many threads as before: $before, ${Footprint.now()}") { Footprint.now().threads <= before.threads + 4 }
+            val after = Footprint.now()
+            println("$cycles cycles: $before, then $after")
+            assertTrue("$before $after", after.files <= before.files + 4)
+            assertTrue("$before $after", after.residentKib <= before.residentKib + 64 * 1024)
+        }
+
+    private data class Footprint(
+        val files: Int,
+        val threads: Int,
+        val residentKib: Int,
+    ) {
+        companion object {
+            fun now(): Footprint {
+                val status = File("/proc/self/status").readLines().associate { it.substringBefore(':') to it.substringAfter(':').trim() }
+                return Footprint(
+                    File("/proc/self/fd").list()!!.size,
+                    status.getValue("Threads").toInt(),
+                    status.getValue("VmRSS").removeSuffix(" kB").toInt(),
+                )
+            }
+        }
+    }
+
+    /** Hazard C07. */
+    @Test
+    fun `after the end every call is answered with closed, and what is at hand still shows`() =
+        test {
+            val phone = world.signedIn()
+            val core = phone.core
+            val account = phone.account
+            val last = core.events(account, 0).lastSeq
+            val waiting = async { codeOf { core.events(account, last) } }
+            val changes = async { codeOf { core.changes(Long.MAX_VALUE) } }
+            delay(50)
+            core.shutDown()
+            assertEquals(listOf("closed", "closed"), awaitAll(waiting, changes))
+            assertEquals("closed", codeOf { core.activeSessions(account) })
+            assertEquals("closed", codeOf { core.signIn(phone.typed(Person.BOB)) })
+            assertEquals("closed", codeOf { core.hostState(HostState.FOCUSED) })
+            assertEquals(account, core.accounts().single().account)
+            core.shutDown()
+        }
+
+    /** The error's kinds reach Kotlin whole. */
+    @Test
+    fun `an error says how to react and what happened`() =
+        test {
+            val phone = world.signedIn()
+            try {
+                phone.core.signIn(phone.typed(Person.ALICE).copy(password = "wrong"))
+                error("signed in")
+            } catch (refused: SteadfastException) {
+                assertTrue(refused is SteadfastException.TellUser)
+                assertEquals("invalid_credentials", refused.code())
+                assertFalse(refused.isRetryable() || refused.requiresSignIn())
+                assertTrue("$refused", "$refused".startsWith("invalid_credentials"))
+            }
+            val secret = "${phone.typed(Person.ALICE)}"
+            assertFalse(secret, Person.ALICE.password in secret)
+        }
+
+    /** What an app may call on its main thread. */
+    @Test
+    fun `no call holds the thread that makes it`() =
+        test {
+            val phone = world.signedIn()
+            val core = phone.core
+            val account = phone.account
+            val figures = LinkedHashMap<String, Long>()
+
+            fun measure(
+                name: String,
+                call: () -> Unit,
+            ) {
+                repeat(20) { call() }
+                figures[name] = (1..101).map { System.nanoTime().let { from -> call().let { System.nanoTime() - from } } }.sorted()[50]
+            }
+            measure("accounts") { core.accounts() }
+            measure("snapshot") { core.snapshot(account) }
+            measure("notices") { core.notices() }
+            measure("withdrawnNotices") { core.withdrawnNotices() }
+            measure("obligations") { core.obligations() }
+            measure("reminders") { core.reminders() }
+            measure("networkChanged") { core.networkChanged(NetworkPath.UNKNOWN) }
+            val atOnce = CoreInterface::class.java.methods.filterNot { method -> method.isSuspend }.map { it.name }
+            assertEquals("every call that does not wait", atOnce.filterNot { "default" in it }.toSet(), figures.keys.toSet())
+
+            // Those that wait hold the thread only until they do.
+            for ((name, call) in suspending(phone)) {
+                if (name in setOf("shutDown", "hostState")) continue
+                val times =
+                    (1..5).map {
+                        val from = System.nanoTime()
+                        val job = launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) { codeOf { call() } }
+                        (System.nanoTime() - from).also { job.cancelAndJoin() }
+                    }
+                figures[name] = times.sorted()[2]
+            }
+            figures.forEach { (name, nanos) -> println("holds its thread: %-28s %8.1f µs".format(name, nanos / 1e3)) }
+            val slow = figures.filterValues { it > 5_000_000 }
+            assertTrue("$slow", slow.isEmpty())
+        }
+}
+
+val java.lang.reflect.Method.isSuspend: Boolean
+    get() = parameterTypes.lastOrNull()?.name == "kotlin.coroutines.Continuation"

@@ -1,0 +1,42 @@
+package dev.steadfast.jvm
+
+import dev.steadfast.example.ActiveSessions
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import java.io.ByteArrayOutputStream
+import java.io.PrintStream
+import java.util.concurrent.ExecutionException
+
+/** The example in Java does what it says. */
+class JavaExampleTest {
+    @get:Rule
+    val world = World()
+    private val server get() = world.server
+
+    private fun run(password: String): Result<List<String>> {
+        val said = ByteArrayOutputStream()
+        val out = PrintStream(said)
+        return runCatching {
+            ActiveSessions.show(world.folder().toPath(), server.url, "alice", password, listOf(server.authority), out)
+        }.map { said.toString().trim().lines() }
+            .recover { failed ->
+                assertTrue("$failed", failed is ExecutionException)
+                said.toString().trim().lines()
+            }
+    }
+
+    @Test
+    fun `signs in, lists the sessions and signs out`() =
+        test {
+            world.signedIn()
+            val said = run(Person.ALICE.password).getOrThrow()
+            assertEquals(listOf("Android Native App", "Native Desktop App (this one)"), said.dropLast(1).sorted())
+            assertEquals("signed out", said.last())
+            eventually("the other session alone") { server.sessions("alice").size == 1 }
+        }
+
+    @Test
+    fun `says why it cannot`() = assertEquals(listOf("invalid_credentials"), run("wrong").getOrThrow())
+}
