@@ -53,7 +53,11 @@ fn apps_of_kotlin_and_java_can_use_what_is_generated() {
     );
 
     // Whoever loads the library compares the checksums first.
-    assert_eq!(text.matches("IntegrityCheckingUniffiLib.ensureInitialized()").count(), 2);
+    assert_eq!(
+        text.matches("IntegrityCheckingUniffiLib.ensureInitialized()")
+            .count(),
+        2
+    );
     assert!(!text.contains("CodingErrorAction.REPORT"));
 
     // Android has it from API 33 on, and the other one needs a library of its own.
