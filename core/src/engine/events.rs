@@ -78,7 +78,9 @@ impl Stream {
         self.queue.clear();
         // Further losses before anybody learned of the gap are part of it.
         if self.floor < self.next_seq || self.floor <= self.told + 1 {
-            self.next_seq += 1;
+            // What was told and not taken was dropped for the resume, and comes no more: places begin after it, or its reader
+            // would take what follows for what it has seen.
+            self.next_seq = self.next_seq.max(self.told + 1) + 1;
             self.floor = self.next_seq;
         }
     }
@@ -346,6 +348,25 @@ mod tests {
         push(&queue, 4);
         let after = queue.take(batch.last_seq);
         assert_eq!((after.gap, names(&after)), (false, vec!["event-4"]));
+    }
+
+    #[test]
+    fn a_reader_that_was_told_and_had_not_taken_learns_of_a_resume_that_failed() {
+        let queue = EventQueue::new();
+        queue.hello("first");
+        (1..=3).for_each(|seq| assert_eq!(push(&queue, seq), Arrival::InOrder));
+        let told = queue.take(0).last_seq;
+        for connection in ["second", "third"] {
+            assert!(queue.resume_from().is_some());
+            assert!(queue.hello(connection));
+            assert!(queue.needs_resync());
+            push(&queue, 1);
+        }
+        let batch = queue.take(told);
+        assert_eq!((batch.gap, names(&batch)), (true, vec!["event-1"]));
+        push(&queue, 2);
+        let next = queue.take(batch.last_seq);
+        assert_eq!((next.gap, names(&next)), (false, vec!["event-2"]));
     }
 
     #[test]
