@@ -10,12 +10,14 @@
 mod airplane;
 mod another_installation;
 mod backup;
+mod bad_lines;
 mod canary;
 mod captive;
 mod first_packets;
 mod idle;
 mod in_between;
 mod key_store;
+mod lost_events;
 mod mfa;
 mod mm_t1015;
 mod mm_t2570;
@@ -37,11 +39,13 @@ mod other_servers;
 mod other_services;
 mod other_tokens;
 mod outage;
+mod own_limits;
 mod planted;
 mod replica_lag;
 mod restart;
 mod retry_after;
 mod server_down;
+mod server_moods;
 mod several_accounts;
 mod token_header;
 mod two_servers;
@@ -76,11 +80,13 @@ fn main() -> ExitCode {
         ("mm_t941", mm_t941::CASES),
         ("another_installation", another_installation::CASES),
         ("backup", backup::CASES),
+        ("bad_lines", bad_lines::CASES),
         ("canary", canary::CASES),
         ("captive", captive::CASES),
         ("first_packets", first_packets::CASES),
         ("in_between", in_between::CASES),
         ("key_store", key_store::CASES),
+        ("lost_events", lost_events::CASES),
         ("mfa", mfa::CASES),
         ("offline_sign_out", offline_sign_out::CASES),
         ("older_server", older_server::CASES),
@@ -89,6 +95,7 @@ fn main() -> ExitCode {
         ("other_services", other_services::CASES),
         ("other_tokens", other_tokens::CASES),
         ("outage", outage::CASES),
+        ("own_limits", own_limits::CASES),
         ("replica_lag", replica_lag::CASES),
         ("restart", restart::CASES),
         ("retry_after", retry_after::CASES),
@@ -98,6 +105,7 @@ fn main() -> ExitCode {
         ("mm_t939", mm_t939::CASES),
         ("mm_t942", mm_t942::CASES),
         ("server_down", server_down::CASES),
+        ("server_moods", server_moods::CASES),
         ("token_header", token_header::CASES),
         ("two_servers", two_servers::CASES),
     ])

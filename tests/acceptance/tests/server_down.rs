@@ -1,4 +1,4 @@
-//! The server is away, in five ways. The device goes on dialling, always comes back by itself, and signs nobody out. How
+//! The server is away, in six ways. The device goes on dialling, always comes back by itself, and signs nobody out. How
 //! often it dials in an hour is counted in virtual time, in `tests/simulation`.
 
 use std::sync::{
@@ -16,6 +16,7 @@ use steadfast_lab::device::message::Kind;
 
 cases![
     the_port_is_closed,
+    every_connection_is_reset,
     the_name_is_not_resolved,
     nobody_answers,
     a_gateway_answers_502,
@@ -61,6 +62,21 @@ async fn the_port_is_closed(world: &World) {
     };
     let back = || {
         network.refuse(false);
+    };
+    away_and_back(&device, away, back).await;
+}
+
+/// Something in front of the server takes each connection, and drops it.
+///
+/// Q6.
+async fn every_connection_is_reset(world: &World) {
+    let device = connected(world).await;
+    let network = device.network.clone();
+    let away = || {
+        network.reset_new(true).reset();
+    };
+    let back = || {
+        network.reset_new(false);
     };
     away_and_back(&device, away, back).await;
 }
