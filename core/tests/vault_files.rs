@@ -205,6 +205,32 @@ fn signed_in_folder() -> tempfile::TempDir {
 
 /// Hazard B16.
 #[test]
+fn the_last_damaged_file_is_kept_with_its_own_log_and_no_other() {
+    let folder = signed_in_folder();
+    let with = |suffix: &str| {
+        let mut name = database(folder.path()).into_os_string();
+        name.push(suffix);
+        std::path::PathBuf::from(name)
+    };
+    let set_aside = |bytes: &[u8], log: Option<&[u8]>| {
+        fs::write(with(""), bytes).unwrap();
+        match log {
+            Some(log) => fs::write(with("-wal"), log).unwrap(),
+            None => assert!(!with("-wal").exists()),
+        }
+        let mut device = Device::open(folder.path());
+        assert_eq!(device.quarantined, Some(with(".damaged")));
+        assert_eq!(fs::read(with(".damaged")).unwrap(), bytes);
+        let _ = device.vault.close().unwrap();
+    };
+    set_aside(&[0x5a; 20_000], Some(b"a log"));
+    assert_eq!(fs::read(with(".damaged-wal")).unwrap(), b"a log");
+    set_aside(&[0x3c; 10_000], None);
+    assert!(!with(".damaged-wal").exists(), "it was of the first");
+}
+
+/// Hazard B16.
+#[test]
 fn a_damaged_file_is_set_aside_and_its_accounts_are_named() {
     let folder = signed_in_folder();
     let damaged = vec![0x5a; 20_000];
@@ -342,17 +368,6 @@ fn a_lost_user_who_signs_in_at_once_gets_the_old_number() {
     drop(device);
     let device = Device::open(folder.path());
     assert_eq!(device.lost.len(), 1);
-}
-
-#[test]
-fn a_second_damaged_file_replaces_the_first_one_set_aside() {
-    let folder = signed_in_folder();
-    for filler in [b'a', b'b'] {
-        fs::write(database(folder.path()), vec![filler; 8_192]).unwrap();
-        let device = Device::open(folder.path());
-        let aside = device.quarantined.expect("set aside");
-        assert_eq!(fs::read(aside).unwrap(), vec![filler; 8_192]);
-    }
 }
 
 /// Hazard B18.

@@ -131,8 +131,8 @@ enum Reserve {
 impl Vault {
     /// Opens the vault in `folder`, creating both if they are not there, and finishes what a kill interrupted.
     ///
-    /// A damaged file is renamed, not deleted, and a new one begins; `lost` then names the accounts that were in it. A
-    /// file that cannot be opened for any other reason is left as it is.
+    /// A damaged file is renamed, not deleted, and a new one begins; `lost` then names the accounts that were in it. One such
+    /// file is kept, the last. A file that cannot be opened for any other reason is left as it is.
     ///
     /// # Errors
     /// [`VaultError::NewerSchema`] for a file of a newer app, which is left untouched; [`VaultError::Unavailable`] while

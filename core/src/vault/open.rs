@@ -273,8 +273,9 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Renames the database with its log and shared memory, over those that were set aside before. The database goes first:
-/// a kill in between leaves a log without a database, and that is never replayed.
+/// Renames the database with its log and shared memory. One damaged file is kept, the last: what was set aside before goes,
+/// as its tokens are unreadable by then and a device that damages files again and again must not fill up. The database goes
+/// first: a kill in between leaves a log without a database, and that is never replayed.
 fn set_aside(folder: &Path) -> Result<PathBuf, VaultError> {
     let database = folder.join(DATABASE_FILE);
     let aside = beside(&database, ".damaged");
@@ -282,7 +283,12 @@ fn set_aside(folder: &Path) -> Result<PathBuf, VaultError> {
     for suffix in ["", "-journal", "-wal", "-shm"] {
         match fs::rename(beside(&database, suffix), beside(&aside, suffix)) {
             Ok(()) => moved = true,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // Another database's log must not lie beside the one that was moved just now.
+                if moved {
+                    remove_if_there(&beside(&aside, suffix))?;
+                }
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -290,6 +296,13 @@ fn set_aside(folder: &Path) -> Result<PathBuf, VaultError> {
         atomic_file::sync_folder_of(&database)?;
     }
     Ok(aside)
+}
+
+fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 pub(super) fn key_names(connection: &Connection, query: &str) -> Result<Vec<KeyName>, VaultError> {
