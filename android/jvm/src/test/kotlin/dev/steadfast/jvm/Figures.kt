@@ -8,7 +8,7 @@ import dev.steadfast.core.uniffiEnsureInitialized
 import java.io.File
 import java.nio.file.Files
 
-private const val CALLS = 20_000
+private const val CALLS = 2_000
 private const val ROUNDS = 9
 
 private fun millis(work: () -> Unit): Double = System.nanoTime().let { from -> work().let { (System.nanoTime() - from) / 1e6 } }
