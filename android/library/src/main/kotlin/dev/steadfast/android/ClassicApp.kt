@@ -1,57 +1,110 @@
 package dev.steadfast.android
 
 import android.content.Context
-import android.content.SharedPreferences
+import android.net.Uri
 import android.webkit.CookieManager
 import dev.steadfast.core.LegacyEntry
 import dev.steadfast.core.LegacySource
+import java.io.IOException
 
-/** The classic app: the session is a cookie of its web view, and it was signed in if its preferences name a server. */
+/**
+ * What the classic app left: the session's cookies in the web view's jar, the server in its preferences, and the id of its
+ * pushes. Cookies of identity providers and of other servers are neither read nor erased.
+ */
 internal class ClassicApp(
     private val context: Context,
+    private val jar: () -> CookieManager = CookieManager::getInstance,
 ) : OlderApp {
-    override fun look(): List<Left> {
-        val own = context.getSharedPreferences("App", Context.MODE_PRIVATE)
-        val server = own.getString(SERVER, null)
-        if (server.isNullOrEmpty()) return emptyList()
-        val default = context.getSharedPreferences("${context.packageName}_preferences", Context.MODE_PRIVATE)
-        return cookies(server) + preferences(server, own, OWN) + preferences(server, default, DEFAULT)
-    }
+    private val preferences = OlderPreferences(context, "App")
 
-    @Suppress("TooGenericExceptionCaught") // A web view that is being updated, or is none, throws what it likes.
-    private fun cookies(server: String): List<Left> =
+    // The platform's own name for an app's default preferences.
+    private val defaults = OlderPreferences(context, "${context.packageName}_preferences")
+
+    override val sources = setOf(LegacySource.CLASSIC_ANDROID_COOKIE, LegacySource.CLASSIC_ANDROID_PREFERENCES)
+
+    override fun look(): OlderFinds {
+        val finds = OlderFinds()
+        var server = ""
         try {
-            val jar = CookieManager.getInstance()
-            jar
-                .getCookie(server)
-                .orEmpty()
-                .split("; ")
-                .filter { '=' in it }
-                .map { it.substringBefore('=') to it.substringAfter('=') }
-                .map { (name, value) ->
-                    Left(LegacyEntry(LegacySource.CLASSIC_ANDROID_COOKIE, server, name, value)) {
-                        jar.setCookie(server, "$name=; Max-Age=0; Path=/")
-                        jar.flush()
-                    }
+            // Without a server nobody was signed in, and the web view, which takes its time, need not be started.
+            val own = preferences.read()
+            server = own[SERVER].orEmpty().ifEmpty { return finds }
+            finds.cookies(server)
+            defaults.read()[DEVICE]?.let { finds.read += preference(server, DEVICE, it, defaults) }
+            for (name in OWN) own[name]?.let { finds.read += preference(server, name, it, preferences) }
+            val others = finds.read.toList()
+            val entry = LegacyEntry(LegacySource.CLASSIC_ANDROID_PREFERENCES, server, SERVER, server)
+            finds.read +=
+                OlderFind(entry, isLast = true) {
+                    // Without the server the others would not be found again.
+                    if (others.any { it.failed }) throw IOException("others stay")
+                    preferences.remove(mapOf(SERVER to server))
                 }
-        } catch (_: RuntimeException) {
-            emptyList()
+        } catch (_: IOException) {
+            finds.unreadable(server)
         }
+        return finds
+    }
 
-    private fun preferences(
+    private fun preference(
         server: String,
-        file: SharedPreferences,
-        names: List<String>,
-    ) = names.mapNotNull { name ->
-        val value = file.all[name]?.toString() ?: return@mapNotNull null
-        Left(LegacyEntry(LegacySource.CLASSIC_ANDROID_PREFERENCES, server, name, value), isKey = name == SERVER) {
-            file.edit().remove(name).commit()
+        name: String,
+        value: String,
+        store: OlderStore,
+    ) = OlderFind(LegacyEntry(LegacySource.CLASSIC_ANDROID_PREFERENCES, server, name, value)) { store.remove(mapOf(name to value)) }
+
+    private fun OlderFinds.cookies(server: String) {
+        for ((name, value) in cookies(present(), server)) {
+            val entry = LegacyEntry(LegacySource.CLASSIC_ANDROID_COOKIE, server, name, value)
+            read += OlderFind(entry) { erase(server, name, value) }
         }
     }
+
+    private fun cookies(
+        jar: CookieManager,
+        server: String,
+    ): List<Pair<String, String>> =
+        jar
+            .getCookie(server)
+            .orEmpty()
+            .split(';')
+            .map { it.substringBefore('=').trim() to it.substringAfter('=', "").trim() }
+            .filter { (name, _) -> name in COOKIES }
+
+    /** Lets it expire under every domain and path under which the server may have set it, and looks whether it is gone. */
+    private fun erase(
+        server: String,
+        name: String,
+        value: String,
+    ) {
+        val jar = present()
+        if (name to value !in cookies(jar, server)) return
+        val address = Uri.parse(server)
+        val paths = setOf("/", address.path.orEmpty().trimEnd('/').ifEmpty { "/" })
+        for (path in paths) {
+            for (domain in listOf("", "; Domain=${address.host}")) {
+                jar.setCookie(server, "$name=; Path=$path$domain; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+            }
+        }
+        jar.flush()
+        if (name to value in cookies(jar, server)) throw IOException("the cookie stays")
+    }
+
+    /** The jar; a device may be without a web view, or just about to replace it. */
+    @Suppress("TooGenericExceptionCaught") // It throws whatever comes to hand then.
+    private fun present(): CookieManager =
+        try {
+            jar()
+        } catch (absent: RuntimeException) {
+            throw IOException("there is no web view", absent)
+        }
 
     private companion object {
         const val SERVER = "baseUrl"
-        val OWN = listOf(SERVER, "LastPath", "AttachedId")
-        val DEFAULT = listOf("device_id")
+        const val DEVICE = "device_id"
+        val OWN = listOf("LastPath", "AttachedId")
+
+        /** The server's own; the last is that of servers before 3.0. */
+        val COOKIES = setOf("MMAUTHTOKEN", "MMUSERID", "MMCSRF", "MMTOKEN")
     }
 }

@@ -43,13 +43,13 @@ internal class KeyFiles(
             beside.delete()
             throw IOException("not renamed")
         }
-        syncFolder()
+        syncFolder(folder)
     }
 
     fun delete(name: String) {
         file(name).delete()
         File(folder, "$name.new").delete()
-        syncFolder()
+        syncFolder(folder)
     }
 
     private fun file(name: String) = File(folder, "$name.key")
@@ -58,18 +58,18 @@ internal class KeyFiles(
         val nearest = if (folder.exists()) folder else folder.parentFile
         return nearest != null && nearest.isDirectory && nearest.canRead()
     }
+}
 
-    /** A rename is on the disk when its folder is. Where the system refuses that for folders, its file system orders it. */
-    private fun syncFolder() {
+/** A rename is on the disk when its folder is. Where the system refuses that for folders, its file system orders it. */
+internal fun syncFolder(folder: File) {
+    try {
+        val descriptor = Os.open(folder.path, OsConstants.O_RDONLY, 0)
         try {
-            val descriptor = Os.open(folder.path, OsConstants.O_RDONLY, 0)
-            try {
-                Os.fsync(descriptor)
-            } finally {
-                Os.close(descriptor)
-            }
-        } catch (_: ErrnoException) {
-            return
+            Os.fsync(descriptor)
+        } finally {
+            Os.close(descriptor)
         }
+    } catch (_: ErrnoException) {
+        return
     }
 }

@@ -13,12 +13,13 @@ import dev.steadfast.core.Device
 import dev.steadfast.core.DeviceKind
 import dev.steadfast.core.HostState
 import dev.steadfast.core.KeyStore
-import dev.steadfast.core.LegacyResult
 import dev.steadfast.core.Message
 import dev.steadfast.core.Roots
 import dev.steadfast.core.defaultConfig
 import kotlinx.coroutines.flow.SharedFlow
+import kotlinx.coroutines.future.future
 import java.io.File
+import java.util.concurrent.CompletableFuture
 
 /**
  * What an Android app decides. Everything has a default.
@@ -79,7 +80,8 @@ public class SteadfastAndroid private constructor(
     public val core: Steadfast = Steadfast { open(application, options) }
 
     private val host = AndroidHost(application, core, options)
-    private val olderApps = OlderApps(application)
+    private val olderApps =
+        OlderApps(application, core, listOf(ReactNativeApp(application), ClassicApp(application)), host::awaitFront)
 
     /**
      * What became of the links that the browser came back with; the newest one waits for the first collector, since the page
@@ -89,16 +91,18 @@ public class SteadfastAndroid private constructor(
 
     /**
      * Takes over the sessions that older Mattermost apps left on the device under this app's name: React Native ones and the
-     * classic one. To be called at every start of an app that took the place of one; waits until the app is in front. With
-     * nothing there it costs a look at two files, and what was interrupted goes on. Nothing is erased before it is safe.
+     * classic one. To be called at every start of an app that took the place of one: what was interrupted goes on, what could
+     * not be read is tried again, and with nothing there it costs a look at a few files. Waits until the app is in front, and
+     * works away from the caller's thread; while the device is locked since it started it does nothing, and says so at once.
      *
      * Gives what became of each thing that was found. An account whose user the older app did not write down appears in
-     * `accounts` once its server was heard. Fails as the store does; then nothing is lost, and it is called again.
+     * `accounts` once its server was heard. Nothing is erased before the core has it for good, and then only what the core
+     * took over. Fails as [Steadfast.importLegacy] does; then nothing is lost, and it is called again.
      */
-    public suspend fun takeOverOlderApps(): List<LegacyResult> {
-        host.awaitFront()
-        return olderApps.takeOver(core)
-    }
+    public suspend fun takeOverOlderApps(): OlderAppsResult = olderApps.takeOver()
+
+    /** As [takeOverOlderApps], for callers in Java. Cancelling the future stops it where it is; the next call goes on there. */
+    public fun takeOverOlderAppsLater(): CompletableFuture<OlderAppsResult> = core.scope.future { takeOverOlderApps() }
 
     /** Stops listening to the platform, and closes the core. Of use in tests; an app's process just ends. */
     public suspend fun close() {

@@ -3,13 +3,19 @@ package dev.steadfast.android
 import android.app.Activity
 import android.app.Application
 import android.content.Context
+import android.content.SharedPreferences
 import android.os.UserManager
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
+import android.security.keystore.UserNotAuthenticatedException
+import android.util.AndroidRuntimeException
 import android.util.Base64
 import android.webkit.CookieManager
+import dev.steadfast.Account
+import dev.steadfast.core.LegacyErasable
 import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
+import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
@@ -23,6 +29,7 @@ import org.junit.AfterClass
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.BeforeClass
 import org.junit.Test
@@ -36,6 +43,7 @@ import java.io.File
 import java.net.HttpURLConnection
 import java.net.URL
 import java.security.KeyStore
+import java.security.ProviderException
 import java.security.cert.CertificateFactory
 import javax.crypto.Cipher
 import javax.crypto.KeyGenerator
@@ -44,19 +52,20 @@ import javax.net.ssl.HttpsURLConnection
 import javax.net.ssl.SSLContext
 import javax.net.ssl.TrustManagerFactory
 
+/** What older apps left, in the recorded shapes, over the real core and a real server. */
 @RunWith(RobolectricTestRunner::class)
 class OlderAppsTest {
     private val application: Application = RuntimeEnvironment.getApplication()
-    private val store = File(application.filesDir, "datastore/RN_KEYCHAIN.preferences_pb")
+    private val keychain = File(application.filesDir, "datastore/RN_KEYCHAIN.preferences_pb")
+    private val clients = File(application.filesDir, "datastore/APIClientDataStore.preferences_pb")
+    private val jar get() = CookieManager.getInstance()
     private lateinit var android: SteadfastAndroid
 
     @Before
     fun start() {
         TestKeystore.install()
-        shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(true)
-        val options = AndroidOptions(configure = { it.copy(extraAuthorities = listOf(server.authority())) })
-        android = SteadfastAndroid.start(application, options)
-        Robolectric.buildActivity(Activity::class.java).setup()
+        unlock(true)
+        open()
     }
 
     @After
@@ -66,73 +75,318 @@ class OlderAppsTest {
     }
 
     @Test
-    fun `nothing there costs nothing`() {
-        assertEquals(0, await { android.takeOverOlderApps() }.size)
+    fun `nothing there is nothing done`() {
+        assertEquals(emptyList<OlderItem>(), takeOver())
+        assertEquals(emptyList<Account>(), android.core.accounts.value)
+    }
+
+    /** Q18. */
+    @Test
+    fun `whoever was signed in with React Native 2 is signed in, and the older app's copies are erased`() {
+        val (token, _) = signInAsABrowser()
+        keep(server.url(), token, token, GCM)
+        val before = sessions()
+        val item = takeOver().single()
+        assertEquals(server.url(), item.server)
+        assertTrue((item.state as OlderItemState.HandedOver).erased)
+        val alice = account()
+        assertEquals("alice", await { alice.state.first { it.validatedAtMillis != null } }.username)
+        assertEquals(Shows.Content, alice.state.value.shows)
+        assertEquals(before, sessions())
+        assertEquals(emptyMap<String, String>(), OlderDataStore(application, "RN_KEYCHAIN").read())
+        assertFalse(server.url() in TestKeystore.aliases())
+        assertEquals(emptyList<OlderItem>(), takeOver())
+        assertEquals(listOf(alice), android.core.accounts.value)
+    }
+
+    /** Q18. */
+    @Test
+    fun `an item of React Native 1 whose session was revoked meanwhile leads to the sign-in page, as every other`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC, inPreferences = true)
+        server.revokeSessionsLater("alice")
+        val state = takeOver().single().state as OlderItemState.HandedOver
+        val alice = android.core.account((state.outcome as LegacyOutcome.Adopted).account)!!
+        val shows = await { alice.state.first { it.shows is Shows.SignIn } }.shows as Shows.SignIn
+        assertEquals("session_expired", shows.message?.id)
+        assertTrue(state.erased)
+        assertFalse(application.getSharedPreferences("RN_KEYCHAIN", Context.MODE_PRIVATE).contains("${server.url()}:p"))
+    }
+
+    /** Hazard B15. */
+    @Test
+    fun `killed before anything was erased, nothing is doubled`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        val entries = ReactNativeApp(application).look().read.map { it.entry }
+        await { android.core.importLegacy(entries, PreviousInstallation.UPDATED) }
+        val before = account().id
+        reopen()
+        val state = takeOver().single().state as OlderItemState.HandedOver
+        assertEquals(LegacyOutcome.Adopted(before), state.outcome)
+        assertTrue(state.erased)
+        assertEquals(listOf(before), android.core.accounts.value!!.map { it.id })
+        assertEquals(emptyMap<String, String>(), OlderDataStore(application, "RN_KEYCHAIN").read())
+    }
+
+    /** Hazard B15. */
+    @Test
+    fun `killed before the core was told of the erasing, it is told with the next start`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        val find = ReactNativeApp(application).look().read.single()
+        await { android.core.importLegacy(listOf(find.entry), PreviousInstallation.UPDATED) }
+        assertTrue(find.erase())
+        reopen()
+        assertEquals(listOf(find.id), await { android.core.legacyErasable() }.map { it.id })
+        assertEquals(emptyList<OlderItem>(), takeOver())
+        assertEquals(emptyList<LegacyErasable>(), await { android.core.legacyErasable() })
+        assertEquals(1, android.core.accounts.value!!.size)
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `what the Keystore cannot open now is kept, reported, and taken over later`() {
+        val (token, _) = signInAsABrowser()
+        keep(server.url(), token, token, GCM)
+        val before = keychain.readBytes()
+        val paused = ArrayList<Long>()
+        val app = ReactNativeApp(application, OlderKeystore(paused::add))
+        TestKeystore.failAlways(ProviderException("Keystore operation failed"))
+        assertEquals(OlderItemState.Unreadable, app.look().notRead.single().state)
+        TestKeystore.failAlways(null)
+        assertEquals(listOf(100L, 500L), paused)
+        assertArrayEquals(before, keychain.readBytes())
+        TestKeystore.failNext(ProviderException("Keystore operation failed"))
+        assertEquals(token, app.look().read.single().entry.value)
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+        account()
+    }
+
+    /** Hazard B07. */
+    @Test
+    fun `an item that a backup brought without its key is kept`() {
+        keep(server.url(), "token", "token", GCM)
+        keep("https://other.example", "token", "token", CBC)
+        val before = keychain.readBytes()
+        TestKeystore.replaceKeys()
+        // Of the second, nothing tells whether the key is the right one; the core looks at what comes out.
+        assertEquals(OlderItemState.Unreadable, takeOver().first { it.server == server.url() }.state)
+        TestKeystore.lose()
+        assertEquals(List(2) { OlderItemState.Unreadable }, takeOver().map { it.state })
+        assertArrayEquals(before, keychain.readBytes())
     }
 
     @Test
-    fun `a session of React Native 2 is taken over, and erased when it is safe`() {
-        val token = signInAsABrowser()
+    fun `as long as something cannot be read, the core is not told that it was erased`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        val find = ReactNativeApp(application).look().read.single()
+        await { android.core.importLegacy(listOf(find.entry), PreviousInstallation.UPDATED) }
+        val whole = keychain.readBytes()
+        keychain.writeBytes(whole.copyOf(whole.size - 3))
+        assertEquals(OlderItemState.Unreadable, takeOver().single().state)
+        assertEquals(listOf(find.id), await { android.core.legacyErasable() }.map { it.id })
+        assertArrayEquals(whole.copyOf(whole.size - 3), keychain.readBytes())
+        keychain.writeBytes(whole)
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+    }
+
+    @Test
+    fun `what cannot be erased now is erased with the next start`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        val inTheWay = File(keychain.path + ".tmp")
+        assertTrue(inTheWay.mkdir())
+        assertFalse((takeOver().single().state as OlderItemState.HandedOver).erased)
+        assertTrue(server.url() in TestKeystore.aliases())
+        assertTrue(inTheWay.delete())
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+        assertEquals(1, android.core.accounts.value!!.size)
+    }
+
+    @Test
+    fun `what asks for the user's finger, or is of an unknown form, is left alone and reported`() {
+        keep("https://finger.example", "token", "token", "KeystoreAESGCM")
+        keep("https://face.example", "token", "token", "KeystoreRSAECB")
+        keep("https://conceal.example", "token", "token", "FacebookConceal")
+        val before = keychain.readBytes()
+        val states = takeOver().associate { it.server to it.state }
+        assertEquals(OlderItemState.BoundToUser, states["https://finger.example"])
+        assertEquals(OlderItemState.BoundToUser, states["https://face.example"])
+        assertEquals(OlderItemState.UnknownForm, states["https://conceal.example"])
+        assertArrayEquals(before, keychain.readBytes())
+        assertTrue("https://finger.example" in TestKeystore.aliases())
+    }
+
+    @Test
+    fun `a key that wants to see the user first is left alone and reported`() {
+        keep("https://one.example", "token", "token", CBC)
+        TestKeystore.failNextKey(UserNotAuthenticatedException())
+        assertEquals(OlderItemState.BoundToUser, ReactNativeApp(application).look().notRead.single().state)
+    }
+
+    @Test
+    fun `preferences that are damaged are reported, and not written over`() {
+        val file = File(application.applicationInfo.dataDir, "shared_prefs/RN_KEYCHAIN.xml")
+        file.parentFile!!.mkdirs()
+        file.writeText("<map><string name=")
+        assertEquals(OlderItemState.Unreadable, takeOver().single().state)
+        assertEquals("<map><string name=", file.readText())
+    }
+
+    /** Hazard B04. */
+    @Test
+    fun `before the first unlock nothing is looked at`() {
+        val (token, user) = signInAsABrowser()
+        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        val before = keychain.readBytes()
+        unlock(false)
+        assertEquals(OlderAppsResult.Locked, await { android.takeOverOlderApps() })
+        assertArrayEquals(before, keychain.readBytes())
+        unlock(true)
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+        account()
+    }
+
+    @Test
+    fun `the network client's copy of a token counts where the keychain has none, and is erased with it where it has`() {
+        val (token, _) = signInAsABrowser()
+        copy(server.url(), token)
+        copy("client-certificate", "its password")
+        assertEquals(token, ReactNativeApp(application).look().read.single().entry.value)
         keep(server.url(), token, token, GCM)
-        await { android.takeOverOlderApps() }
-        val alice = await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }.single()
-        assertEquals("alice", await { alice.state.first { it.validatedAtMillis != null } }.username)
-        assertEquals(Shows.Content, alice.state.value.shows)
-        // What the core has, it may be erased of; a second start finds nothing.
-        await { android.takeOverOlderApps() }
-        assertEquals(emptyMap<String, String>(), PreferencesFile(store).read())
-        assertEquals(0, await { android.takeOverOlderApps() }.size)
-        assertEquals(1, android.core.accounts.value?.size)
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+        account()
+        assertEquals(setOf("client-certificate"), OlderDataStore(application, "APIClientDataStore").read().keys)
+        assertEquals(emptySet<String>(), OlderDataStore(application, "RN_KEYCHAIN").read().keys)
+        assertTrue("NetworkClientAndroidKeyStore" in TestKeystore.aliases())
     }
 
     @Test
     fun `each of the apps is known by what it wrote`() {
         keep("https://two.example", "token", "token", GCM)
         keep("https://one.example", "android_rn:abc, u1", "token", CBC)
+        keep("", "preshared_secret", "secret", GCM)
         keep("", "android_rn:abc, u2", "token,https://old.example", CBC, inPreferences = true)
-        val found = ReactNativeApp(application).look().associate { it.entry.source to it.entry.server }
+        val found = ReactNativeApp(application).look().read.associate { it.entry.source to it.entry.server }
         val expected =
             mapOf(
                 LegacySource.REACT_NATIVE2 to "https://two.example",
                 LegacySource.REACT_NATIVE1_INTERNET to "https://one.example",
+                LegacySource.REACT_NATIVE2_PRE_SHARED_SECRET to "",
                 LegacySource.REACT_NATIVE1_GENERIC to "",
             )
         assertEquals(expected, found)
     }
 
     @Test
-    fun `what cannot be opened stays where it is, and so does everything of others`() {
+    fun `erasing takes out one item, and leaves every byte of the rest`() {
+        val other = field(1, field(1, "a flag".toByteArray()) + field(2, byteArrayOf(8, 1)))
+        keychain.parentFile!!.mkdirs()
+        keychain.writeBytes(other)
+        keep("https://one.example", "android_rn:abc, u1", "token", CBC)
         keep("https://two.example", "token", "token", GCM)
-        keep("https://other.example", "token", "token", "FacebookConceal")
-        val before = store.readBytes()
-        TestKeystore.failAlways(java.security.ProviderException("Keystore operation failed"))
-        assertEquals(0, ReactNativeApp(application).look().size)
-        TestKeystore.failAlways(null)
-        assertArrayEquals(before, store.readBytes())
-        ReactNativeApp(application).look().single().erase()
-        assertEquals(setOf("https://other.example"), PreferencesFile(store).read().keys.map { it.dropLast(2) }.toSet())
-        store.writeBytes(before.copyOf(before.size - 3))
-        assertEquals("https://two.example", ReactNativeApp(application).look().single().entry.server)
+        assertTrue(ReactNativeApp(application).look().read.first { it.entry.server == "https://one.example" }.erase())
+        assertEquals("https://two.example", ReactNativeApp(application).look().read.single().entry.server)
+        assertArrayEquals(other, keychain.readBytes().copyOf(other.size))
     }
 
     @Test
-    fun `a session of the classic app is its cookie`() {
-        val token = signInAsABrowser()
-        val own = application.getSharedPreferences("App", Context.MODE_PRIVATE)
-        own.edit().putString("baseUrl", server.url()).putString("LastPath", "/town").commit()
-        CookieManager.getInstance().setCookie(server.url(), "MMAUTHTOKEN=$token")
-        val results = await { android.takeOverOlderApps() }
-        assertEquals(1, results.count { it.outcome == LegacyOutcome.Pending || it.outcome is LegacyOutcome.Adopted })
-        await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }
-        await { android.takeOverOlderApps() }
-        assertFalse(CookieManager.getInstance().getCookie(server.url()).orEmpty().contains(token))
+    fun `an item that was written anew since it was read is not erased`() {
+        keep("https://one.example", "android_rn:abc, u1", "token", CBC)
+        val find = ReactNativeApp(application).look().read.single()
+        keychain.delete()
+        keep("https://one.example", "android_rn:abc, u1", "another", CBC)
+        assertFalse(find.erase())
+        assertEquals("another", ReactNativeApp(application).look().read.single().entry.value)
+    }
+
+    /** Q18. */
+    @Test
+    fun `a session of the classic app is its cookie, and nothing of others is touched`() {
+        val (token, user) = signInAsABrowser()
+        val own = classic()
+        val default = application.getSharedPreferences("${application.packageName}_preferences", Context.MODE_PRIVATE)
+        default.edit().putString("device_id", "gcm").putString("theme", "dark").commit()
+        val jar = TestCookieJar()
+        jar.setCookie(server.url(), "MMAUTHTOKEN=$token; Path=/; Secure; HttpOnly")
+        jar.setCookie(server.url(), "MMUSERID=$user; Path=/; Secure")
+        jar.setCookie(server.url(), "IDP=stays; Path=/")
+        jar.setCookie("https://other.example", "MMAUTHTOKEN=stays; Path=/")
+        val apps = OlderApps(application, android.core, listOf(ClassicApp(application) { jar })) {}
+        val states = items(await { apps.takeOver() }).map { it.state as OlderItemState.HandedOver }
+        assertEquals(1, states.count { it.outcome is LegacyOutcome.Adopted })
+        assertEquals(4, states.count { it.erased })
+        assertEquals("alice", await { account().state.first { it.validatedAtMillis != null } }.username)
+        assertEquals("IDP=stays", jar.getCookie(server.url()))
+        assertEquals("MMAUTHTOKEN=stays", jar.getCookie("https://other.example"))
+        assertTrue(jar.flushes > 0)
+        assertEquals(setOf("Team"), own.all.keys)
+        assertEquals(setOf("theme"), default.all.keys)
+        assertEquals(emptyList<OlderItem>(), items(await { apps.takeOver() }))
+    }
+
+    @Test
+    fun `a cookie that the jar does not let go of is not said to be erased, nor is what it is found by`() {
+        val (token, user) = signInAsABrowser()
+        val own = classic()
+        // Robolectric's jar never forgets one.
+        jar.setCookie(server.url(), "MMAUTHTOKEN=$token; Path=/")
+        jar.setCookie(server.url(), "MMUSERID=$user; Path=/")
+        repeat(2) {
+            val states = takeOver().map { it.state as OlderItemState.HandedOver }
+            assertEquals(1, states.count { it.outcome is LegacyOutcome.Adopted })
+            assertEquals(0, states.count { it.erased })
+        }
+        assertEquals(setOf("baseUrl", "Team"), own.all.keys)
+        assertEquals(3, await { android.core.legacyErasable() }.size)
+        account()
     }
 
     @Test
     fun `the classic app that was signed out left nothing`() {
-        CookieManager.getInstance().setCookie(server.url(), "MMAUTHTOKEN=token")
-        assertEquals(0, ClassicApp(application).look().size)
+        jar.setCookie(server.url(), "MMAUTHTOKEN=token")
+        assertEquals(emptyList<OlderItem>(), takeOver())
+        assertEquals("MMAUTHTOKEN=token", jar.getCookie(server.url()))
     }
+
+    @Test
+    fun `a device without a web view keeps the classic app's things`() {
+        val own = classic()
+        val found = ClassicApp(application) { throw AndroidRuntimeException("no web view") }.look()
+        assertEquals(OlderItemState.Unreadable, found.notRead.single().state)
+        assertEquals(emptyList<OlderFind>(), found.read)
+        assertTrue(own.contains("baseUrl"))
+    }
+
+    private fun takeOver(): List<OlderItem> = items(await { android.takeOverOlderApps() })
+
+    private fun items(result: OlderAppsResult) = (result as OlderAppsResult.Done).items
+
+    /** The classic app's preferences, as it leaves them while somebody is signed in. */
+    private fun classic(): SharedPreferences {
+        val own = application.getSharedPreferences("App", Context.MODE_PRIVATE)
+        own.edit().putString("baseUrl", server.url()).putString("Team", "town").commit()
+        return own
+    }
+
+    private fun open() {
+        val options = AndroidOptions(configure = { it.copy(extraAuthorities = listOf(server.authority())) })
+        android = SteadfastAndroid.start(application, options)
+        Robolectric.buildActivity(Activity::class.java).setup()
+    }
+
+    private fun reopen() {
+        runBlocking { android.close() }
+        open()
+    }
+
+    private fun account(): Account = await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }.single()
+
+    private fun sessions() = server.turn("sessions", """{"user":"alice"}""").split("\"id\"").size
+
+    private fun unlock(unlocked: Boolean) = shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(unlocked)
 
     /** As react-native-keychain writes an item. */
     private fun keep(
@@ -142,20 +396,36 @@ class OlderAppsTest {
         cipher: String,
         inPreferences: Boolean = false,
     ) {
-        val key = key(service.ifEmpty { "RN_KEYCHAIN_DEFAULT_ALIAS" })
+        val key = key(service.ifEmpty { if (cipher == CBC) "RN_KEYCHAIN_DEFAULT_ALIAS" else cipher })
         val values = mapOf("$service:u" to seal(key, cipher, name), "$service:p" to seal(key, cipher, password), "$service:c" to cipher)
         if (inPreferences) {
             val edit = application.getSharedPreferences("RN_KEYCHAIN", Context.MODE_PRIVATE).edit()
             values.forEach(edit::putString)
             edit.commit()
         } else {
-            store.parentFile!!.mkdirs()
-            store.appendBytes(
-                values.map { (name, value) ->
-                    field(1, field(1, name.toByteArray()) + field(2, field(5, value.toByteArray())))
-                }.reduce(ByteArray::plus),
-            )
+            values.forEach { (name, value) -> put(keychain, name, value) }
         }
+    }
+
+    /** As react-native-network-client keeps a token. */
+    private fun copy(
+        alias: String,
+        value: String,
+    ) {
+        val cipher = Cipher.getInstance("AES/CBC/PKCS5Padding")
+        cipher.init(Cipher.ENCRYPT_MODE, key("NetworkClientAndroidKeyStore"))
+        val sealed = cipher.doFinal(value.padEnd(value.length + 16 - value.length % 16).toByteArray())
+        put(clients, alias, Base64.encodeToString(sealed, Base64.DEFAULT) + "," + Base64.encodeToString(cipher.iv, Base64.DEFAULT))
+    }
+
+    /** As Jetpack's DataStore keeps a text. */
+    private fun put(
+        file: File,
+        name: String,
+        value: String,
+    ) {
+        file.parentFile!!.mkdirs()
+        file.appendBytes(field(1, field(1, name.toByteArray()) + field(2, field(5, value.toByteArray()))))
     }
 
     private fun key(alias: String): SecretKey {
@@ -170,7 +440,7 @@ class OlderAppsTest {
         kind: String,
         text: String,
     ): String {
-        val cipher = Cipher.getInstance(if (kind == GCM) "AES/GCM/NoPadding" else "AES/CBC/PKCS5Padding")
+        val cipher = Cipher.getInstance(if (kind == CBC) "AES/CBC/PKCS5Padding" else "AES/GCM/NoPadding")
         cipher.init(Cipher.ENCRYPT_MODE, key)
         return Base64.encodeToString(cipher.iv + cipher.doFinal(text.toByteArray()), Base64.DEFAULT)
     }
@@ -191,7 +461,8 @@ class OlderAppsTest {
         return bytes.toByteArray()
     }
 
-    private fun signInAsABrowser(): String {
+    /** Gives the token, and whose it is. */
+    private fun signInAsABrowser(): Pair<String, String> {
         val authority = CertificateFactory.getInstance("X.509").generateCertificate(server.authority().byteInputStream())
         val store = KeyStore.getInstance("PKCS12").apply { load(null) }
         store.setCertificateEntry("test", authority)
@@ -203,7 +474,8 @@ class OlderAppsTest {
         connection.doOutput = true
         connection.outputStream.write("""{"login_id":"alice","password":"${TestServer.ALICE}"}""".toByteArray())
         assertEquals(HttpURLConnection.HTTP_OK, connection.responseCode)
-        return connection.getHeaderField("Token")
+        val user = connection.inputStream.bufferedReader().readText()
+        return connection.getHeaderField("Token") to Regex("\"id\":\"([a-z0-9]{26})\"").find(user)!!.groupValues[1]
     }
 
     private fun <T> await(what: suspend () -> T): T = runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { what() } }
