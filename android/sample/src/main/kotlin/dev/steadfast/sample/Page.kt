@@ -1,0 +1,70 @@
+package dev.steadfast.sample
+
+import android.view.Gravity
+import android.view.View
+import android.widget.TextView
+import dev.steadfast.Account
+import dev.steadfast.core.Snapshot
+import dev.steadfast.core.SteadfastException
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.launch
+
+/** One page: its views, and what it asks the core as long as it is shown. */
+internal abstract class Page(
+    protected val activity: MainActivity,
+) {
+    /** Ends with the page. Nothing is lost by that: what the server did is stored, and shows. */
+    protected val scope = MainScope()
+
+    /** What the user sees. */
+    abstract val view: View
+
+    /** Where the page says what went wrong; empty and gone while nothing did. */
+    protected open val problem: TextView? = null
+
+    /** The account changed. */
+    open fun update(snapshot: Snapshot) = Unit
+
+    /** Something went wrong: says so. */
+    fun tell(failed: SteadfastException) {
+        problem?.showOrHide(words(failed))
+    }
+
+    /** The page is gone. */
+    fun close() = scope.cancel()
+
+    /** Does what a button is for: the button waits, and a failure is told. */
+    protected fun act(
+        button: View?,
+        what: suspend () -> Unit,
+    ) {
+        scope.launch {
+            button?.isEnabled = false
+            problem?.showOrHide(null)
+            try {
+                what()
+            } catch (failed: SteadfastException) {
+                tell(failed)
+            } finally {
+                button?.isEnabled = true
+            }
+        }
+    }
+}
+
+/** Hides everything behind one text. */
+internal class CoverPage(
+    activity: MainActivity,
+    text: String,
+    /** Who may log out here, if anybody has to. */
+    leave: Account? = null,
+) : Page(activity) {
+    override val view =
+        activity.column {
+            gravity = Gravity.CENTER
+            progress()
+            text(text, Sizes.LARGE, Colors.QUIET).gravity = Gravity.CENTER
+            if (leave != null) button("Log Out") { act(null) { leave.signOut() } }
+        }
+}

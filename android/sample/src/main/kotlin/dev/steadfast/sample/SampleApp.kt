@@ -1,0 +1,49 @@
+package dev.steadfast.sample
+
+import android.app.Application
+import dev.steadfast.android.AndroidOptions
+import dev.steadfast.android.SsoOutcome
+import dev.steadfast.android.SteadfastAndroid
+import dev.steadfast.core.SteadfastException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.launch
+
+/** Opens the core, once, for as long as the process lives. */
+open class SampleApp : Application() {
+    /** The core and what connects it to Android. */
+    lateinit var steadfast: SteadfastAndroid
+        private set
+
+    /** What the sign-in through the browser last came to, so that a page that comes up again does not tell it again. */
+    internal var lastOutcome: SsoOutcome? = null
+
+    private val scope: CoroutineScope = MainScope()
+
+    override fun onCreate() {
+        super.onCreate()
+        start()
+    }
+
+    /** What this app decides; everything has a default. */
+    protected open fun options(): AndroidOptions = AndroidOptions()
+
+    /** Starts the core, and does what it asks of the app. */
+    protected fun start() {
+        steadfast = SteadfastAndroid.start(this, options())
+        val core = steadfast.core
+        scope.launch {
+            // "Erase what you stored of this account." This app stores nothing, so that is done already.
+            core.obligations.collect { owed ->
+                owed.forEach {
+                    try {
+                        core.acknowledgeObligation(it.id)
+                    } catch (_: SteadfastException) {
+                        // It is owed still, and comes again with the next change.
+                        return@forEach
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+package dev.steadfast.sample
+
+import dev.steadfast.android.AndroidOptions
+import kotlinx.coroutines.runBlocking
+
+/** The sample, with what a test has to decide about it. */
+class TestApp : SampleApp() {
+    private var strict = false
+
+    override fun options() =
+        // For strict employers: content stays covered until the server was asked.
+        AndroidOptions(configure = { if (strict) it.copy(coverUntilValidatedAfterMillis = 0) else it })
+
+    /** The process ends, and begins anew when the app is opened the next time. */
+    fun restart(strict: Boolean = false) {
+        end()
+        this.strict = strict
+        start()
+    }
+
+    /** The platform gave the app an id for pushes: with it servers know a session for that of a native app. */
+    fun pushesArrive() = runBlocking { steadfast.core.setDeviceId("android_rn-v2:0a1b2c3d") }
+
+    /** The process ends. */
+    fun end() = runBlocking { steadfast.close() }
+}
