@@ -20,6 +20,17 @@ const WAKING: Duration = Duration::from_secs(4);
 
 async fn asleep(world: &World, kind: Kind) -> Device {
     let device = world.signed_in(kind).await;
+    // What a sign-in sets going and the sleep interrupts is asked again on the resume, by a connection more.
+    let attached = world.control().wait_from(0, |request| {
+        request.path.ends_with("/users/sessions/device") && request.status.is_some()
+    });
+    device.patiently("the device's id", attached).await;
+    device
+        .until("all that a sign-in reads", |snapshot| {
+            !snapshot.server_name.is_empty() && snapshot.expires_at.is_some()
+        })
+        .await;
+    assert_eq!(device.verify().await, Standing::Active);
     device.suspend().await;
     device
         .until_links("paused", |links| links.last() == Some(&Link::Paused))
