@@ -185,12 +185,13 @@ impl Watched {
         self.until("closed");
     }
 
-    /// What is left once the threads of the core, which a close does not wait for, have come to their end.
-    async fn left(&self) -> Copies {
+    /// What is left once the threads of the core, which a close does not wait for, have come to their end: looked for until it
+    /// is what is `wanted`.
+    async fn left(&self, wanted: &Copies) -> Copies {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let copies = self.copies();
-            if copies == none() || Instant::now() > deadline {
+            if copies == *wanted || Instant::now() > deadline {
                 return copies;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -257,7 +258,7 @@ async fn after_a_sign_out_no_copy_of_a_secret_is_left_in_memory() {
     assert!(live["token"] > 0, "one who is signed in has a token");
     assert_eq!(live["password"], 0, "it was needed once");
     watched.close();
-    assert_eq!(watched.left().await, none());
+    assert_eq!(watched.left(&none()).await, none());
 }
 
 /// Hazard E03.
@@ -265,7 +266,7 @@ async fn after_a_sign_out_no_copy_of_a_secret_is_left_in_memory() {
 async fn a_core_that_is_closed_leaves_no_copy_of_a_secret_in_memory() {
     let mut watched = Watched::live(End::LeftSignedIn).await;
     watched.close();
-    assert_eq!(watched.left().await, none());
+    assert_eq!(watched.left(&none()).await, none());
     assert_eq!(watched.server.control().sessions("alice").len(), 1);
 }
 
@@ -275,5 +276,5 @@ async fn a_token_that_is_held_on_purpose_is_found() {
     let mut watched = Watched::live(End::CookieKept).await;
     watched.close();
     let held = Copies::from([("csrf", 1), ("password", 0), ("token", 1)]);
-    assert_eq!(watched.copies(), held);
+    assert_eq!(watched.left(&held).await, held);
 }

@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{open, server, sign_in, until, until_live};
+use common::{live, server, until, until_live};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,15 +21,6 @@ use steadfast_testserver::Server;
 
 /// Bytes of a file that is never whole while something happens to it at the pace of these tests.
 const LARGE: usize = 40_000_000;
-
-async fn live() -> (Server, tempfile::TempDir, Steadfast, AccountId) {
-    let server = server().await;
-    let folder = tempfile::tempdir().unwrap();
-    let core = open(folder.path(), &server);
-    let account = sign_in(&core, &server, "alice").await;
-    until_live(&core, account).await;
-    (server, folder, core, account)
-}
 
 /// The same behind a proxy, which can make transfers slow enough to be met half-way.
 async fn live_behind_a_proxy() -> (Server, Proxy, tempfile::TempDir, Steadfast, AccountId) {

@@ -51,6 +51,16 @@ pub async fn sign_in(core: &Steadfast, server: &Server, user: &str) -> AccountId
         .unwrap()
 }
 
+/// A server, and alice signed in with a live socket.
+pub async fn live() -> (Server, tempfile::TempDir, Steadfast, AccountId) {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(folder.path(), &server);
+    let account = sign_in(&core, &server, "alice").await;
+    until_live(&core, account).await;
+    (server, folder, core, account)
+}
+
 /// Waits until what the core shows is like that.
 pub async fn until_changes(core: &Steadfast, reached: impl Fn(&Changes) -> bool) -> Changes {
     let mut revision = Revision::START;

@@ -4,8 +4,8 @@ use crate::common::*;
 use std::future::Future;
 use std::time::Duration;
 use steadfast::{
-    AccountId, Error, Link, Reason, SecretText, Shows, SignIn, SignInAgain, Snapshot, Standing,
-    Steadfast, message,
+    AccountId, Error, Link, Reason, Shows, SignIn, SignInAgain, Snapshot, Standing, Steadfast,
+    message,
 };
 use steadfast_testserver::Server;
 use tokio::task::JoinHandle;
@@ -29,12 +29,7 @@ async fn answer_held_back<T: Send + 'static>(
 
 fn again(core: &Steadfast, id: AccountId) -> impl Future<Output = Result<(), Error>> + use<> {
     let core = core.clone();
-    let request = SignInAgain {
-        login_id: None,
-        password: SecretText::new(PASSWORD),
-        mfa_code: None,
-        ldap_only: false,
-    };
+    let request = SignInAgain::new(PASSWORD);
     async move { core.reauthenticate(id, request).await }
 }
 
@@ -60,11 +55,7 @@ async fn until_the_server_knows_of_none(server: &Server) {
 /// Hazard D07.
 #[tokio::test]
 async fn signing_out_calls_off_the_signing_in_again_that_is_under_way() {
-    let server = server().await;
-    let folder = tempfile::tempdir().unwrap();
-    let core = open(folder.path(), &server);
-    let alice = sign_in(&core, &server, "alice").await;
-    until_live(&core, alice).await;
+    let (server, _folder, core, alice) = live().await;
     let under_way = answer_held_back(&server, again(&core, alice)).await;
     assert_eq!(server.control().sessions("alice").len(), 2);
     core.sign_out(alice).await.unwrap();
@@ -82,11 +73,7 @@ async fn signing_out_calls_off_the_signing_in_again_that_is_under_way() {
 /// Hazard D07.
 #[tokio::test]
 async fn an_account_that_is_forgotten_is_not_brought_back_by_the_sign_in_that_is_under_way() {
-    let server = server().await;
-    let folder = tempfile::tempdir().unwrap();
-    let core = open(folder.path(), &server);
-    let alice = sign_in(&core, &server, "alice").await;
-    until_live(&core, alice).await;
+    let (server, _folder, core, alice) = live().await;
     let under_way = answer_held_back(&server, again(&core, alice)).await;
     core.forget(alice).await.unwrap();
 
@@ -103,11 +90,7 @@ async fn an_account_that_is_forgotten_is_not_brought_back_by_the_sign_in_that_is
 /// Hazard D07.
 #[tokio::test]
 async fn a_sign_in_of_its_own_is_carried_through_and_only_the_session_that_was_signed_out_goes() {
-    let server = server().await;
-    let folder = tempfile::tempdir().unwrap();
-    let core = open(folder.path(), &server);
-    let alice = sign_in(&core, &server, "alice").await;
-    until_live(&core, alice).await;
+    let (server, _folder, core, alice) = live().await;
     let old = server.control().sessions("alice")[0].id.clone();
     let under_way = answer_held_back(&server, anew(&core, &server)).await;
     core.sign_out(alice).await.unwrap();

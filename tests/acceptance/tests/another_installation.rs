@@ -147,13 +147,8 @@ async fn an_own_server_under_a_new_id_is_known_by_its_200(world: &World) {
     };
     let learned = world.control().wait_from(from, learned);
     device.patiently("the configuration", learned).await;
-    revoke(world);
+    world.revoke(&world.alice);
     device.until_expired().await;
-}
-
-fn revoke(world: &World) {
-    let session = world.control().sessions(world.alice.name)[0].id.clone();
-    assert!(world.control().revoke_session(&session));
 }
 
 /// What blocks the answer must not keep anybody in.
@@ -166,7 +161,7 @@ async fn a_revocation_counts_although_the_server_hides_its_id(world: &World) {
             .json(serde_json::json!({}))
             .on(Match::prefix(CONFIG)),
     );
-    revoke(world);
+    world.revoke(&world.alice);
     device.until_expired().await;
     let asked = device.network.requests();
     assert!(asked.iter().any(|request| request.path == CONFIG));
@@ -180,6 +175,6 @@ async fn a_revocation_counts_although_the_server_does_not_answer_for_its_id(worl
     device
         .network
         .answer(Answer::new(200).after(never).on(Match::prefix(CONFIG)));
-    revoke(world);
+    world.revoke(&world.alice);
     device.until_expired().await;
 }

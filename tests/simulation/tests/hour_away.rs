@@ -1,4 +1,4 @@
-//! A server that is away for an hour, in the five ways in which servers are away. Each device is the real machine; only the
+//! A server that is away for an hour, in five of the ways in which servers are away. Each device is the real machine; only the
 //! clock and the network are simulated.
 // Test support may stop the test at once when its own assumptions do not hold.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -222,6 +222,22 @@ impl Rig {
     }
 }
 
+/// Content is covered after an hour without the server, and sign-in is offered.
+pub(super) fn an_hour_offline() -> Settings {
+    Settings {
+        max_offline: Some(minutes(60)),
+        ..Settings::default()
+    }
+}
+
+/// Content is covered on resume when the last validation is older than a quarter of an hour.
+pub(super) fn strict() -> Settings {
+    Settings {
+        cover_until_validated_after: Some(minutes(15)),
+        ..Settings::default()
+    }
+}
+
 pub(super) fn valid() -> Answer {
     Answer::Validation(Validation::Valid { server_date: None })
 }

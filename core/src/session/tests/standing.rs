@@ -610,10 +610,7 @@ fn network_back_validates_and_dials() {
 /// Hazard E17.
 #[test]
 fn strict_policy_covers_on_resume_until_validated() {
-    let settings = Settings {
-        cover_until_validated_after: Some(minutes(15)),
-        ..Settings::default()
-    };
+    let settings = strict();
     for (away, covered) in [(minutes(14), false), (minutes(16), true)] {
         let mut rig = Rig::with_settings(settings);
         rig.feed(Event::HostChanged(HostState::Suspended));
@@ -628,10 +625,7 @@ fn strict_policy_covers_on_resume_until_validated() {
 /// Hazard D23.
 #[test]
 fn one_who_was_offline_for_too_long_is_covered_on_resume_until_validated() {
-    let settings = Settings {
-        max_offline: Some(minutes(60)),
-        ..Settings::default()
-    };
+    let settings = an_hour_offline();
     for (away, covered) in [(minutes(59), false), (minutes(61), true)] {
         let mut rig = Rig::with_settings(settings);
         rig.feed(Event::HostChanged(HostState::Suspended));
@@ -648,11 +642,7 @@ fn one_who_was_offline_for_too_long_is_covered_on_resume_until_validated() {
 /// Hazard D23.
 #[test]
 fn max_offline_makes_unverifiable_and_a_200_heals() {
-    let settings = Settings {
-        max_offline: Some(minutes(60)),
-        ..Settings::default()
-    };
-    let mut rig = Rig::with_settings(settings);
+    let mut rig = Rig::with_settings(an_hour_offline());
     rig.feed(Event::NetworkChanged(NetworkPath::Down));
     rig.advance(minutes(59));
     assert!(rig.is("Active"));
@@ -666,11 +656,7 @@ fn max_offline_makes_unverifiable_and_a_200_heals() {
 /// Hazards D23, B04.
 #[test]
 fn max_offline_that_passes_while_the_key_cannot_be_read_counts_afterwards() {
-    let settings = Settings {
-        max_offline: Some(minutes(60)),
-        ..Settings::default()
-    };
-    let mut rig = Rig::with_settings(settings);
+    let mut rig = Rig::with_settings(an_hour_offline());
     rig.feed(Event::NetworkChanged(NetworkPath::Down));
     rig.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
     rig.advance(minutes(61));
@@ -684,11 +670,7 @@ fn max_offline_that_passes_while_the_key_cannot_be_read_counts_afterwards() {
 /// A computer that slept has no time of its own in which nobody answered. Hazard D23.
 #[test]
 fn a_process_that_slept_through_max_offline_is_covered_and_asked_about_first() {
-    let settings = Settings {
-        max_offline: Some(minutes(60)),
-        ..Settings::default()
-    };
-    let mut rig = Rig::with_settings(settings);
+    let mut rig = Rig::with_settings(an_hour_offline());
     rig.freeze(minutes(2 * 24 * 60)).at(Timer::MaxOffline);
     assert!(rig.is("Active"));
     assert!(rig.state.cover());
@@ -704,10 +686,7 @@ fn a_process_that_slept_through_max_offline_is_covered_and_asked_about_first() {
 /// Hazard E17.
 #[test]
 fn strict_policy_covers_a_process_that_was_frozen_without_a_word() {
-    let settings = Settings {
-        cover_until_validated_after: Some(minutes(15)),
-        ..Settings::default()
-    };
+    let settings = strict();
     for (away, covered) in [(minutes(14), false), (minutes(16), true)] {
         let mut rig = Rig::with_settings(settings);
         rig.freeze(away).at(Timer::Heartbeat);
