@@ -155,6 +155,13 @@ pub enum HeaderBehaviour {
     Rewritten,
 }
 
+// As JSON, which is what the column of an account holds.
+codes!(pub(crate) HeaderBehaviour {
+    Present => "\"present\"",
+    Absent => "\"absent\"",
+    Rewritten => "\"rewritten\"",
+});
+
 /// What one response proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Evidence {

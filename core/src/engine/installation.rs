@@ -6,8 +6,8 @@ use crate::engine::lock;
 use crate::engine::questions::facts;
 use crate::evidence;
 use crate::policy;
-use crate::server::sessions::Health as PingFor;
-use crate::server::{ClearText, Reply, RequestParts, Rest, TransportError, wire};
+use crate::server::sessions::{Health as PingFor, config_request};
+use crate::server::{ClearText, Reply, Rest, TransportError, wire};
 use crate::session::Health;
 use crate::vault::ServerFacts;
 use futures_util::future::{self, Either};
@@ -68,8 +68,7 @@ pub(crate) fn is_other(own: Option<&str>, config: &Reply, clear_text: ClearText)
 
 /// The client configuration that anybody gets, on a connection of its own.
 pub(crate) async fn config(rest: &Rest) -> Result<Reply, TransportError> {
-    let request = RequestParts::get("/api/v4/config/client")
-        .query("format", "old")
+    let request = config_request()
         .header("cache-control", "no-cache")
         .fresh()
         .body_limit(policy::VERDICT_BODY_LIMIT);

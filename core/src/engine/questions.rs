@@ -10,7 +10,8 @@ use crate::evidence::{
 };
 use crate::policy;
 use crate::secret::Token;
-use crate::server::{ClearText, Reply, RequestParts, TransportError, TransportErrorKind, wire};
+use crate::server::sessions::config_request;
+use crate::server::{ClearText, Reply, TransportError, TransportErrorKind, wire};
 use crate::session::{
     Answer, Epoch, Event, Health, KeyTrouble, Question, SessionsRead, Ticket, UnknownWhy,
     Validation,
@@ -53,7 +54,10 @@ pub(crate) struct Questions {
 
 impl Questions {
     pub(crate) fn new(engine: Arc<Engine>, account: Arc<Account>) -> Self {
-        let learned = account.header_habits.as_deref().and_then(read_habits);
+        let learned = account
+            .header_habits
+            .as_deref()
+            .and_then(HeaderBehaviour::from_code);
         Self {
             engine,
             account,
@@ -208,7 +212,7 @@ impl Questions {
             }
             if self.learned != Some(headers) {
                 self.learned = Some(headers);
-                let habits = write_habits(headers);
+                let habits = headers.code();
                 self.engine
                     .store_header_habits(self.account.id, epoch, habits)
                     .await;
@@ -281,8 +285,7 @@ async fn ask_with(
         },
         Question::ConfigExperiment => {
             let config = || {
-                RequestParts::get("/api/v4/config/client")
-                    .query("format", "old")
+                config_request()
                     .fresh()
                     // Two requests share the time of one question.
                     .deadline(policy::REQUEST_DEADLINE / 2)
@@ -368,24 +371,4 @@ pub(crate) fn unknown_why(kind: TransportErrorKind) -> UnknownWhy {
         | TransportErrorKind::InvalidRequest
         | TransportErrorKind::Other => UnknownWhy::Transport,
     }
-}
-
-const HABITS: [(HeaderBehaviour, &str); 3] = [
-    (HeaderBehaviour::Present, "\"present\""),
-    (HeaderBehaviour::Absent, "\"absent\""),
-    (HeaderBehaviour::Rewritten, "\"rewritten\""),
-];
-
-fn read_habits(json: &str) -> Option<HeaderBehaviour> {
-    HABITS
-        .iter()
-        .find(|(_, text)| *text == json)
-        .map(|(behaviour, _)| *behaviour)
-}
-
-fn write_habits(behaviour: HeaderBehaviour) -> &'static str {
-    HABITS
-        .iter()
-        .find(|(known, _)| *known == behaviour)
-        .map_or("null", |(_, text)| text)
 }

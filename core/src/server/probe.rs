@@ -11,12 +11,9 @@ use super::gateway::{Gateway, is_html};
 use super::profile::NetworkProfile;
 use super::reply::{Outcome, Reply};
 use super::rest::{RequestParts, Rest};
-use super::sessions::PING_PATH;
+use super::sessions::{CONFIG_PATH, PING_PATH};
 use super::transport::{TlsReason, TransportError, TransportErrorKind, classify};
 use super::wire::ClientConfig;
-
-/// The path that is asked, below the address.
-const CONFIG_PATH: &str = "/api/v4/config/client";
 
 /// What servers of before version 4 answer, and what only those answer.
 const OLD_PING_PATH: &str = "/api/v3/general/ping";

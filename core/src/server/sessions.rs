@@ -11,6 +11,13 @@ use crate::secret::Token;
 
 /// Answered without a token.
 pub(super) const PING_PATH: &str = "/api/v4/system/ping";
+/// Where the client configuration is.
+pub(super) const CONFIG_PATH: &str = "/api/v4/config/client";
+
+/// Asks for the client configuration, in the form that every server knows.
+pub(crate) fn config_request() -> RequestParts {
+    RequestParts::get(CONFIG_PATH).query("format", "old")
+}
 
 /// What a ping asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +214,7 @@ impl Rest {
         &self,
         token: Option<&Token>,
     ) -> Result<Answer<ClientConfig>, TransportError> {
-        let mut request = RequestParts::get("/api/v4/config/client").query("format", "old");
+        let mut request = config_request();
         if let Some(token) = token {
             request = request.token(token);
         }
