@@ -393,7 +393,7 @@ mod tests {
                 text,
                 "| `{}` | {} | {advice} | {again} |",
                 error.code(),
-                meaning.replace('\n', " ").replace('|', "\\|")
+                meaning.trim_end().replace('\n', " ").replace('|', "\\|")
             );
         }
         text

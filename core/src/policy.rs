@@ -115,7 +115,8 @@ pub const DIALS_PER_MINUTE: u32 = 10;
 /// allowance of their own of the same size.
 pub const HINTED_VALIDATIONS_PER_MINUTE: u32 = 4;
 /// How much longer than the health query the question after the server's id may take. Both are sent at the same moment, so
-/// a server that answers both is seldom held up by it, and one that hides its id holds up no verdict for longer.
+/// a server that answers both is seldom held up by it, and one that hides its id holds up no verdict for longer. Not above [`ANSWER_SLACK`], or the machine
+/// gives the question up first.
 pub const INSTALLATION_PATIENCE: Duration = seconds(5);
 /// Bytes of a body on which a verdict may rest.
 pub const VERDICT_BODY_LIMIT: usize = 64 * 1024;
@@ -160,7 +161,7 @@ pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
 /// knows the session: a name that leads elsewhere by mistake is put right within a day, a server that was given a new id stays.
 pub const OWED_ELSEWHERE: Duration = minutes(24 * 60);
 /// How long a background check, or the handling of a push, may take at most. Systems give such a task about
-/// 30 s and may end it early; a second look needs about six.
+/// 30 s and may end it early; a second look needs about six, and up to five more where the server does not answer for its id.
 pub const BACKGROUND_CHECK: Duration = seconds(15);
 /// Part of the time of a background check that is kept for closing what it opened.
 pub const CHECK_WINDS_UP: Duration = Duration::from_millis(500);

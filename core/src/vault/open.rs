@@ -214,7 +214,8 @@ fn begin(connection: &mut Connection, known: &ServerList) -> Result<(), VaultErr
     Ok(())
 }
 
-/// Reads every row once, so that damage shows now, when there is a way to deal with it.
+/// Reads every row once, so that damage shows now, when there is a way to deal with it. What the app has acknowledged is in no
+/// list, so the tables of the lists are gone through as well.
 fn read_all(connection: &Connection) -> Result<Content, VaultError> {
     outbox::all(connection)?;
     pending_sign_ins::all(connection)?;
