@@ -1,9 +1,6 @@
 package dev.steadfast
 
-import dev.steadfast.core.Config
 import dev.steadfast.core.Destination
-import dev.steadfast.core.Device
-import dev.steadfast.core.DeviceKind
 import dev.steadfast.core.Download
 import dev.steadfast.core.HostState
 import dev.steadfast.core.Link
@@ -16,29 +13,23 @@ import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.Upload
-import dev.steadfast.core.defaultConfig
-import dev.steadfast.core.fileKeyStore
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestServer
-import kotlinx.coroutines.Dispatchers
+import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.await
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
-import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
-import org.junit.After
-import org.junit.AfterClass
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
-import org.junit.BeforeClass
 import org.junit.Rule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
 import java.util.concurrent.CompletionException
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.TimeUnit
@@ -46,16 +37,13 @@ import java.util.concurrent.TimeUnit
 /** The face over the real core, against a real server. */
 class SteadfastTest {
     @get:Rule
-    val folder = TemporaryFolder()
+    val world = TestWorld()
 
-    private val opened = mutableListOf<Steadfast>()
-
-    @After
-    fun closeAll() = runBlocking { opened.forEach { it.close() } }
+    private val server get() = world.server
 
     @Test
-    fun `somebody signs in, is seen, and signs out`() =
-        test {
+    fun `somebody signs in, is seen, and signs out`(): Unit =
+        await {
             val core = start()
             core.ready()
             assertEquals(emptyList<Account>(), core.accounts.value)
@@ -76,8 +64,8 @@ class SteadfastTest {
         }
 
     @Test
-    fun `a session that the server ended is told, and taken up by signing in again`() =
-        test {
+    fun `a session that the server ended is told, and taken up by signing in again`(): Unit =
+        await {
             val core = start()
             val bob = core.signIn(SignIn(server.url(), "bob", TestServer.BOB))
             bob.until { it.link == Link.Live }
@@ -94,8 +82,8 @@ class SteadfastTest {
         }
 
     @Test
-    fun `failures are typed, and say what to do`() =
-        test {
+    fun `failures are typed, and say what to do`(): Unit =
+        await {
             val core = start()
             val wrong = failure { core.signIn(SignIn(server.url(), "alice", "wrong")) }
             assertTrue(wrong is SteadfastException.TellUser)
@@ -105,8 +93,8 @@ class SteadfastTest {
         }
 
     @Test
-    fun `events come to every collector`() =
-        test {
+    fun `events come to every collector`(): Unit =
+        await {
             val core = start()
             val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
             alice.until { it.link == Link.Live }
@@ -119,14 +107,14 @@ class SteadfastTest {
         }
 
     @Test
-    fun `requests and files go through the core`() =
-        test {
+    fun `requests and files go through the core`(): Unit =
+        await {
             val core = start()
             val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
             val me = alice.request(Request(Method.GET, "/api/v4/users/me"))
             assertEquals(200, me.status)
             assertTrue("alice" in me.body.decodeToString())
-            val file = folder.newFile().apply { writeBytes(ByteArray(300_000) { it.toByte() }) }
+            val file = world.folder.resolve("a.bin").apply { writeBytes(ByteArray(300_000) { it.toByte() }) }
             val team = firstId(alice.request(Request(Method.GET, "/api/v4/users/me/teams")).body.decodeToString())
             val channels = alice.request(Request(Method.GET, "/api/v4/users/me/teams/$team/channels")).body.decodeToString()
             val query = listOf(NameValue("channel_id", firstId(channels)), NameValue("filename", "a.bin"))
@@ -134,15 +122,15 @@ class SteadfastTest {
             val answer = (states.last() as TransferState.Finished).response
             assertEquals(201, answer.status)
             val id = firstId(answer.body.decodeToString())
-            val copy = folder.root.resolve("copy.bin")
+            val copy = world.folder.resolve("copy.bin")
             val fetched = alice.download(Download("/api/v4/files/$id", copy.path)).toList()
             assertEquals(200, (fetched.last() as TransferState.Finished).response.status)
             assertArrayEquals(file.readBytes(), copy.readBytes())
         }
 
     @Test
-    fun `a core that is closed says so, and its properties stay`() =
-        test {
+    fun `a core that is closed says so, and its properties stay`(): Unit =
+        await {
             val core = start()
             val alice = core.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
             core.close()
@@ -156,8 +144,8 @@ class SteadfastTest {
         }
 
     @Test
-    fun `a vault that cannot be opened is named, and is opened once it can be`() =
-        test {
+    fun `a vault that cannot be opened is named, and is opened once it can be`(): Unit =
+        await {
             val first = start()
             first.ready()
             val second = start()
@@ -169,8 +157,8 @@ class SteadfastTest {
         }
 
     @Test
-    fun `what was stored is there after the process`() =
-        test {
+    fun `what was stored is there after the process`(): Unit =
+        await {
             val first = start()
             first.signIn(SignIn(server.url(), "alice", TestServer.ALICE))
             first.close()
@@ -195,7 +183,7 @@ class SteadfastTest {
         assertEquals("invalid_credentials", (wrong.cause as SteadfastException).code())
         val alice = java.signIn(SignIn(server.server, "alice", TestServer.ALICE)).join()
         assertEquals(1, java.activeSessions(alice).join().count { it.current })
-        while (seen.poll(SAFETY, TimeUnit.MILLISECONDS) != 1) continue
+        while (seen.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS) != 1) continue
         listening.close()
         java.signOut(alice).join()
         java.close().join()
@@ -205,14 +193,8 @@ class SteadfastTest {
 
     private fun firstId(json: String) = Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
 
-    private fun start(name: String = "vault"): Steadfast {
-        val keys = fileKeyStore(folder.root.resolve("keys").path)
-        return Steadfast.start(config(name), keys).also(opened::add)
-    }
-
-    private fun config(name: String): Config =
-        defaultConfig(folder.root.resolve(name).path, Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel"))
-            .copy(extraAuthorities = listOf(server.authority()))
+    private fun start(name: String = "vault"): Steadfast =
+        Steadfast.start(world.config(name), world.keys()).also { world.closeAtTheEnd(it::close) }
 
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
 
@@ -222,23 +204,4 @@ class SteadfastTest {
         } catch (failed: SteadfastException) {
             failed
         }
-
-    private fun test(body: suspend kotlinx.coroutines.CoroutineScope.() -> Unit): Unit =
-        runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { body() } }
-
-    private companion object {
-        const val SAFETY = 60_000L
-
-        lateinit var server: TestServer
-
-        @BeforeClass
-        @JvmStatic
-        fun startServer() {
-            server = TestServer.start()
-        }
-
-        @AfterClass
-        @JvmStatic
-        fun stopServer() = server.close()
-    }
 }

@@ -19,19 +19,18 @@ import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
-import kotlinx.coroutines.Dispatchers
+import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.await
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
 import org.junit.After
-import org.junit.AfterClass
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Before
-import org.junit.BeforeClass
+import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
@@ -55,6 +54,10 @@ import javax.net.ssl.TrustManagerFactory
 /** What older apps left, in the recorded shapes, over the real core and a real server. */
 @RunWith(RobolectricTestRunner::class)
 class OlderAppsTest {
+    @get:Rule
+    val world = TestWorld()
+
+    private val server get() = world.server
     private val application: Application = RuntimeEnvironment.getApplication()
     private val keychain = File(application.filesDir, "datastore/RN_KEYCHAIN.preferences_pb")
     private val clients = File(application.filesDir, "datastore/APIClientDataStore.preferences_pb")
@@ -372,8 +375,7 @@ class OlderAppsTest {
     }
 
     private fun open() {
-        val options = AndroidOptions(configure = { it.copy(extraAuthorities = listOf(server.authority())) })
-        android = SteadfastAndroid.start(application, options)
+        android = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
         Robolectric.buildActivity(Activity::class.java).setup()
     }
 
@@ -478,23 +480,8 @@ class OlderAppsTest {
         return connection.getHeaderField("Token") to Regex("\"id\":\"([a-z0-9]{26})\"").find(user)!!.groupValues[1]
     }
 
-    private fun <T> await(what: suspend () -> T): T = runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { what() } }
-
     private companion object {
-        const val SAFETY = 60_000L
         const val GCM = "KeystoreAESGCM_NoAuth"
         const val CBC = "KeystoreAESCBC"
-
-        lateinit var server: TestServer
-
-        @BeforeClass
-        @JvmStatic
-        fun startServer() {
-            server = TestServer.start()
-        }
-
-        @AfterClass
-        @JvmStatic
-        fun stopServer() = server.close()
     }
 }

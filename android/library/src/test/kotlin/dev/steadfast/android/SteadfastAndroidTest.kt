@@ -19,19 +19,19 @@ import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
-import kotlinx.coroutines.Dispatchers
+import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.await
+import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
 import org.junit.After
-import org.junit.AfterClass
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Before
-import org.junit.BeforeClass
+import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.Robolectric
@@ -46,6 +46,10 @@ import java.time.Duration
 /** Every adapter over the real core, against a real server. */
 @RunWith(RobolectricTestRunner::class)
 class SteadfastAndroidTest {
+    @get:Rule
+    val world = TestWorld()
+
+    private val server get() = world.server
     private val application: Application = RuntimeEnvironment.getApplication()
     private val manager = application.getSystemService(NotificationManager::class.java)!!
     private lateinit var android: SteadfastAndroid
@@ -91,8 +95,7 @@ class SteadfastAndroidTest {
         assertNotNull(application.getSystemService(JobScheduler::class.java)!!.allPendingJobs.single())
         assertTrue(service.onStartJob(ReflectionHelpers.newInstance(JobParameters::class.java)))
         await { alice.until { it.shows is Shows.SignIn } }
-        val until = System.nanoTime() + SAFETY * 1_000_000
-        while (!shadowOf(service).isJobFinished && System.nanoTime() < until) Thread.sleep(10)
+        eventually { shadowOf(service).isJobFinished }
         val shown = shadowOf(manager).allNotifications.single()
         assertTrue("Session Expired" in shown.extras.getCharSequence("android.text").toString())
         await { android.core.notices.first { it.isEmpty() } }
@@ -151,10 +154,7 @@ class SteadfastAndroidTest {
         assertEquals("key_lost", shows.message?.id)
     }
 
-    private fun open(): SteadfastAndroid {
-        val options = AndroidOptions(configure = { it.copy(extraAuthorities = listOf(server.authority())) })
-        return SteadfastAndroid.start(application, options)
-    }
+    private fun open() = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
 
     private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
 
@@ -177,28 +177,4 @@ class SteadfastAndroidTest {
     }
 
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
-
-    private fun <T> await(what: suspend () -> T): T = runBlocking(Dispatchers.Default) { withTimeout(SAFETY) { what() } }
-
-    private fun eventually(condition: () -> Boolean) {
-        val until = System.nanoTime() + SAFETY * 1_000_000
-        while (!condition() && System.nanoTime() < until) Thread.sleep(10)
-        assertTrue(condition())
-    }
-
-    private companion object {
-        const val SAFETY = 60_000L
-
-        lateinit var server: TestServer
-
-        @BeforeClass
-        @JvmStatic
-        fun startServer() {
-            server = TestServer.start()
-        }
-
-        @AfterClass
-        @JvmStatic
-        fun stopServer() = server.close()
-    }
 }

@@ -2,13 +2,11 @@ package dev.steadfast.okhttp
 
 import dev.steadfast.Account
 import dev.steadfast.Steadfast
-import dev.steadfast.core.Device
-import dev.steadfast.core.DeviceKind
 import dev.steadfast.core.SignIn
-import dev.steadfast.core.defaultConfig
-import dev.steadfast.core.fileKeyStore
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestServer
-import kotlinx.coroutines.runBlocking
+import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.await
 import okhttp3.Call
 import okhttp3.Callback
 import okhttp3.MediaType.Companion.toMediaType
@@ -16,7 +14,6 @@ import okhttp3.Request
 import okhttp3.RequestBody
 import okhttp3.RequestBody.Companion.toRequestBody
 import okhttp3.Response
-import org.junit.AfterClass
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -26,7 +23,6 @@ import org.junit.Assert.assertTrue
 import org.junit.BeforeClass
 import org.junit.ClassRule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
 import java.io.IOException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit
@@ -123,7 +119,7 @@ class SteadfastCallFactoryTest {
                 }
             },
         )
-        assertEquals(200, answer.get(SAFETY, TimeUnit.SECONDS))
+        assertEquals(200, answer.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
         assertNotEquals(Thread.currentThread(), thread.get())
     }
 
@@ -176,31 +172,19 @@ class SteadfastCallFactoryTest {
         .build()
 
     companion object {
-        private const val SAFETY = 60L
-
         @ClassRule
         @JvmField
-        val folder = TemporaryFolder()
+        val world = TestWorld()
 
-        private lateinit var server: TestServer
-        private lateinit var core: Steadfast
+        private val server get() = world.server
         private lateinit var account: Account
 
         @BeforeClass
         @JvmStatic
         fun signIn() {
-            server = TestServer.start()
-            val device = Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel")
-            val config = defaultConfig(folder.root.resolve("vault").path, device).copy(extraAuthorities = listOf(server.authority()))
-            core = Steadfast.start(config, fileKeyStore(folder.root.resolve("keys").path))
-            account = runBlocking { core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
-        }
-
-        @AfterClass
-        @JvmStatic
-        fun stop() {
-            runBlocking { core.close() }
-            server.close()
+            val core = Steadfast.start(world.config(), world.keys())
+            world.closeAtTheEnd(core::close)
+            account = await { core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
         }
     }
 }
