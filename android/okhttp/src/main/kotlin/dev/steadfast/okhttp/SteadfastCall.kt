@@ -3,10 +3,7 @@ package dev.steadfast.okhttp
 import dev.steadfast.Account
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import okhttp3.Call
 import okhttp3.Callback
@@ -15,14 +12,20 @@ import okhttp3.Request
 import okhttp3.Response
 import okio.Timeout
 import java.io.IOException
+import java.io.InterruptedIOException
 import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.Executor
+import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.atomic.AtomicBoolean
+import java.util.logging.Level
+import java.util.logging.Logger
 import kotlin.reflect.KClass
 
 /** One call: sent once, cancelled at any time, also while its body is read. */
 internal class SteadfastCall(
     private val account: Account,
     private val request: Request,
+    private val executor: Executor,
 ) : Call {
     private val executed = AtomicBoolean()
     private val job = SupervisorJob()
@@ -37,15 +40,10 @@ internal class SteadfastCall(
 
     override fun enqueue(responseCallback: Callback) {
         begin()
-        CoroutineScope(Dispatchers.IO).launch {
-            val response =
-                try {
-                    send()
-                } catch (failed: IOException) {
-                    responseCallback.onFailure(this@SteadfastCall, failed)
-                    return@launch
-                }
-            responseCallback.onResponse(this@SteadfastCall, response)
+        try {
+            executor.execute { callBack(responseCallback) }
+        } catch (refused: RejectedExecutionException) {
+            responseCallback.onFailure(this, InterruptedIOException("executor rejected").apply { initCause(refused) })
         }
     }
 
@@ -74,11 +72,39 @@ internal class SteadfastCall(
         computeIfAbsent: () -> T,
     ): T = tag(type) ?: checkNotNull(type.cast(tags.getOrPut(type, computeIfAbsent)))
 
-    override fun clone(): Call = SteadfastCall(account, request)
+    override fun clone(): Call = SteadfastCall(account, request, executor)
 
     private fun begin() = check(executed.compareAndSet(false, true)) { "Already Executed" }
 
     private fun send(): Response = blocking { Exchange(account, request, ::blocking).answer() }
+
+    /** Calls back exactly once, and does with what the callback throws as OkHttp's own calls do. */
+    @Suppress("TooGenericExceptionCaught") // Whatever it is, the caller waits for an answer.
+    private fun callBack(to: Callback) {
+        var answered = false
+        try {
+            val response = send()
+            answered = true
+            to.onResponse(this, response)
+        } catch (failed: IOException) {
+            if (answered) log.log(Level.INFO, "A callback failed with what was answered", failed) else to.onFailure(this, failed)
+        } catch (interrupted: InterruptedException) {
+            end(to.takeUnless { answered }, interrupted)
+            Thread.currentThread().interrupt()
+        } catch (thrown: Throwable) {
+            end(to.takeUnless { answered }, thrown)
+            // From here on it is the executor's, as with any task that throws.
+            throw thrown
+        }
+    }
+
+    private fun end(
+        waiting: Callback?,
+        thrown: Throwable,
+    ) {
+        cancel()
+        waiting?.onFailure(this, IOException("canceled due to $thrown", thrown))
+    }
 
     /** Runs on the caller's thread, as OkHttp's callers expect, until it is done or the call is cancelled. */
     private fun <T> blocking(work: suspend () -> T): T =
@@ -88,5 +114,13 @@ internal class SteadfastCall(
             throw SteadfastCallException(failed)
         } catch (gone: CancellationException) {
             throw IOException("Canceled", gone)
+        } catch (gone: InterruptedException) {
+            // Whoever interrupted the thread meant more than this call.
+            Thread.currentThread().interrupt()
+            throw InterruptedIOException("interrupted").apply { initCause(gone) }
         }
+
+    private companion object {
+        val log: Logger = Logger.getLogger(SteadfastCallFactory::class.java.name)
+    }
 }
