@@ -5,7 +5,9 @@ import dev.steadfast.Steadfast
 import dev.steadfast.core.Changes
 import dev.steadfast.core.HostState
 import dev.steadfast.core.HttpProxy
+import dev.steadfast.core.Message
 import dev.steadfast.core.NetworkPath
+import dev.steadfast.core.Notice
 import dev.steadfast.core.Notifications
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CancellationException
@@ -19,12 +21,12 @@ import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharedFlow
 import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.collectLatest
-import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
+import java.util.concurrent.atomic.AtomicReference
 
 /** Stands between the platform and the core: what each has to say to the other goes through here, and nowhere else. */
 internal class AndroidHost(
@@ -43,6 +45,12 @@ internal class AndroidHost(
     private val notifications = SessionNotifications(application)
     private val reminders by lazy { ExpiryReminders(application, notifications) }
     private val showing = Mutex()
+
+    /** Notices that the user has seen, and the core could not write down yet. Only while [showing]. */
+    private val seen = HashSet<Long>()
+
+    /** What the app says of its pages; null until it says anything. */
+    private val page = AtomicReference<Page?>()
     private val outcomes = MutableSharedFlow<SsoOutcome>(replay = 1, onBufferOverflow = BufferOverflow.DROP_OLDEST)
 
     val ssoOutcomes: SharedFlow<SsoOutcome> = outcomes.asSharedFlow()
@@ -58,7 +66,7 @@ internal class AndroidHost(
         }
         core.scope.launch { foreground.collectLatest(::tell) }
         core.scope.launch { for ((path, proxy) in networks) tell(path, proxy) }
-        core.scope.launch { core.changes.filterNotNull().collect { show(it) } }
+        core.scope.launch { core.changes.collect { show() } }
     }
 
     fun stop() {
@@ -129,7 +137,7 @@ internal class AndroidHost(
         try {
             core.backgroundCheck(CHECK_MILLIS)
             // The process may end with the job, so it is shown before that does.
-            core.changes.value?.let { show(it) }
+            show()
         } catch (_: SteadfastException) {
             // The next hour asks again.
             return
@@ -139,38 +147,74 @@ internal class AndroidHost(
         }
     }
 
-    private suspend fun show(now: Changes) {
+    /** The app's pages are this account's now; null for none's. */
+    fun onScreen(account: Long?) {
+        page.set(Page(account))
+        core.scope.launch { show() }
+    }
+
+    private suspend fun show() {
         if (!options.showNotifications) return
         showing.withLock {
-            try {
-                withdraw(now)
-                tellNotices(now)
-                remind(now)
-            } catch (_: SteadfastException) {
-                // What was not acknowledged is told again with the next change; showing it again replaces it.
-                return
-            }
+            // What stands now: the caller may have waited while another one told it.
+            val now = core.changes.value ?: return
+            now.withdrawnNotices.forEach { takeBack(it) }
+            now.notices.forEach { tell(now, it) }
+            remind(now)
         }
     }
 
-    private suspend fun withdraw(now: Changes) =
-        now.withdrawnNotices.forEach {
-            notifications.withdraw(tag(it))
-            core.acknowledgeNotice(it)
-        }
+    private suspend fun takeBack(notice: Long) {
+        // The system may be asked again with the next change.
+        if (notifications.withdraw(tag(notice))) acknowledge(notice)
+    }
 
-    private suspend fun tellNotices(now: Changes) =
-        now.notices.forEach { notice ->
-            // In front, the page itself says it, in the words of the snapshot.
-            val inFront = foreground.value == Foreground.Focused
-            val text = options.translate(notice.message)
-            val seen = inFront || notifications.show(Shown(tag(notice.id), title(now, notice.account), text, notice.createdAtMillis))
-            if (seen) core.acknowledgeNotice(notice.id)
+    private suspend fun tell(
+        now: Changes,
+        notice: Notice,
+    ) {
+        // In front, the page itself says it, in the words of the snapshot.
+        val seen = notice.id in seen || isOnScreen(now, notice.account) || notifications.show(shown(now, notice))
+        if (!seen) return
+        this.seen += notice.id
+        acknowledge(notice.id)
+    }
+
+    private suspend fun acknowledge(notice: Long) {
+        try {
+            core.acknowledgeNotice(notice)
+            seen -= notice
+        } catch (_: SteadfastException) {
+            // It comes again with the next change.
+            return
         }
+    }
+
+    private fun shown(
+        now: Changes,
+        notice: Notice,
+    ) = Shown(tag(notice.id), notice.account, title(now, notice.account), text(notice.message), notice.createdAtMillis)
+
+    private fun isOnScreen(
+        now: Changes,
+        account: Long,
+    ): Boolean {
+        if (foreground.value != Foreground.Focused) return false
+        val said = page.get() ?: return now.accounts.singleOrNull()?.account == account
+        return said.account == account
+    }
+
+    private fun text(message: Message) = unlessRefused(message.text) { options.translate(message) }
 
     private suspend fun remind(now: Changes) {
-        val wanted = now.reminders.map { Shown(it.id, title(now, it.account), options.translate(it.message), it.atMillis) }
-        reminders.apply(wanted).forEach { core.reminderSet(it.tag, it.atMillis) }
+        val wanted = now.reminders.map { Shown(it.id, it.account, title(now, it.account), text(it.message), it.atMillis) }
+        for (taken in unlessRefused(emptyList()) { reminders.apply(wanted) }) {
+            try {
+                core.reminderSet(taken.tag, taken.atMillis)
+            } catch (_: SteadfastException) {
+                continue
+            }
+        }
     }
 
     private fun title(
@@ -182,6 +226,10 @@ internal class AndroidHost(
     }
 
     private fun tag(notice: Long) = "notice-$notice"
+
+    private class Page(
+        val account: Long?,
+    )
 
     private companion object {
         /** As long as the core takes at most. */

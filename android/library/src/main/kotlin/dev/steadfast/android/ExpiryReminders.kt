@@ -107,6 +107,7 @@ private data class Reminder(
 ) {
     fun toJson(): String =
         JSONObject()
+            .put("account", shown.account)
             .put("title", shown.title)
             .put("text", shown.text)
             .put("at", shown.atMillis)
@@ -120,7 +121,8 @@ private data class Reminder(
         ): Reminder? =
             try {
                 val json = JSONObject(text)
-                Reminder(Shown(tag, json.getString("title"), json.getString("text"), json.getLong("at")), json.getBoolean("told"))
+                val shown = Shown(tag, json.getLong("account"), json.getString("title"), json.getString("text"), json.getLong("at"))
+                Reminder(shown, json.getBoolean("told"))
             } catch (_: JSONException) {
                 null
             }

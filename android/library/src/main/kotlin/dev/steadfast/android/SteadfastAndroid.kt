@@ -2,6 +2,7 @@ package dev.steadfast.android
 
 import android.app.Application
 import android.content.Context
+import android.content.Intent
 import android.content.pm.PackageManager
 import android.os.Build
 import dev.steadfast.Account
@@ -33,7 +34,10 @@ public class AndroidOptions
         public val trustUserAuthorities: Boolean = false,
         /** The app's translation of a text that the system's notifications show; by its id, the English text if it has none. */
         public val translate: (Message) -> String = Message::text,
-        /** The library shows the system's notifications of ended sessions. If not, the app does, from `notices`. */
+        /**
+         * The library shows the system's notifications of ended sessions, and reminds of their expiry. If not, the app does
+         * both, from `notices`, `withdrawnNotices` and `reminders`.
+         */
         public val showNotifications: Boolean = true,
         /** Sessions are asked about once an hour while nobody looks. */
         public val checkInBackground: Boolean = true,
@@ -104,6 +108,13 @@ public class SteadfastAndroid private constructor(
     /** As [takeOverOlderApps], for callers in Java. Cancelling the future stops it where it is; the next call goes on there. */
     public fun takeOverOlderAppsLater(): CompletableFuture<OlderAppsResult> = core.scope.future { takeOverOlderApps() }
 
+    /**
+     * Says of which account the app shows the pages now, by its number; null for none's. While the app is in front, the end of
+     * that account's session is told by its page, and every other by the system's notification. An app that never says it is
+     * taken to show the only account that there is, and none of several. May be called on any thread; returns at once.
+     */
+    public fun onScreen(account: Long?): Unit = host.onScreen(account)
+
     /** Stops listening to the platform, and closes the core. Of use in tests; an app's process just ends. */
     public suspend fun close() {
         host.stop()
@@ -121,6 +132,14 @@ public class SteadfastAndroid private constructor(
             application: Application,
             options: AndroidOptions = AndroidOptions(),
         ): SteadfastAndroid = SteadfastAndroid(application, options).also { it.host.start() }
+
+        /**
+         * Of which account the app is to show the pages, because the user tapped a notification of the library's; null for any
+         * other intent. The tap opens what the app's icon opens: ask in that activity's `onCreate`, where its saved state is
+         * null, and in its `onNewIntent`. The account may be gone by then.
+         */
+        @JvmStatic
+        public fun accountOf(intent: Intent?): Long? = Taps.accountOf(intent)
 
         private fun open(
             context: Context,

@@ -20,8 +20,8 @@ class ExpiryRemindersTest {
     private val context: Context = RuntimeEnvironment.getApplication()
     private val alarms = shadowOf(context.getSystemService(AlarmManager::class.java))
     private val manager = context.getSystemService(NotificationManager::class.java)!!
-    private val first = Shown("session-expiry-1-3", "Example Chat", "Your session may have expired.", 10_000_000)
-    private val second = Shown("session-expiry-2-1", "Other Chat", "Your session may have expired.", 20_000_000)
+    private val first = Shown("session-expiry-1-3", 1, "Example Chat", "Your session may have expired.", 10_000_000)
+    private val second = Shown("session-expiry-2-1", 2, "Other Chat", "Your session may have expired.", 20_000_000)
 
     @Test
     fun `a reminder is handed to the system, once`() {

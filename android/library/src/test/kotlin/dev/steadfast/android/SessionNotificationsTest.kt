@@ -9,6 +9,7 @@ import android.content.Intent
 import android.content.IntentFilter
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -22,16 +23,11 @@ class SessionNotificationsTest {
     private val context: Context = RuntimeEnvironment.getApplication()
     private val manager = context.getSystemService(NotificationManager::class.java)!!
     private val notifications = SessionNotifications(context)
-    private val ended = Shown("notice-7", "Example Chat", "Session Expired: Please log in to continue receiving notifications.", 1_000)
+    private val ended = Shown("notice-7", 7, "Example Chat", "Session Expired: Please log in to continue receiving notifications.", 1_000)
 
     @Test
     fun `it shows what there is to say, and opens the app`() {
-        val launcher = ComponentName(context, "dev.steadfast.android.Launcher")
-        shadowOf(context.packageManager).addActivityIfNotPresent(launcher)
-        shadowOf(context.packageManager).addIntentFilterForActivity(
-            launcher,
-            IntentFilter(Intent.ACTION_MAIN).apply { addCategory(Intent.CATEGORY_LAUNCHER) },
-        )
+        val launcher = launcher()
         assertTrue(notifications.show(ended))
         val shown = shadowOf(manager).getNotification("notice-7", SessionNotifications.ID)
         assertEquals("Example Chat", shown.extras.getCharSequence(Notification.EXTRA_TITLE).toString())
@@ -40,6 +36,30 @@ class SessionNotificationsTest {
         assertEquals(1_000, shown.`when`)
         assertEquals(launcher, shadowOf(shown.contentIntent).savedIntent.component)
         assertTrue(shadowOf(shown.contentIntent).isImmutable)
+    }
+
+    @Test
+    fun `a tap opens the account that it is about, whichever was shown last`() {
+        launcher()
+        notifications.show(ended)
+        notifications.show(ended.copy(tag = "notice-8", account = 8))
+        assertEquals(listOf(7L, 8L), listOf("notice-7", "notice-8").map { SteadfastAndroid.accountOf(tapped(it)) })
+        // Or an app that is open would come to the front with the page that it had, and be told nothing.
+        val told = Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_CLEAR_TOP or Intent.FLAG_ACTIVITY_SINGLE_TOP
+        assertEquals(told, tapped("notice-7").flags and told)
+        // Or the app's icon would open a second page over the one that the tap opened.
+        val icon = context.packageManager.getLaunchIntentForPackage(context.packageName)!!
+        assertTrue(tapped("notice-7").filterEquals(icon))
+    }
+
+    @Test
+    fun `what is no tap of now is of no account`() {
+        launcher()
+        notifications.show(ended)
+        val again = tapped("notice-7").addFlags(Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY)
+        val nonsense = Intent().putExtra("dev.steadfast.account", "seven")
+        val negative = Intent().putExtra("dev.steadfast.account", -1L)
+        for (other in listOf(null, Intent(Intent.ACTION_MAIN), again, nonsense, negative)) assertNull(SteadfastAndroid.accountOf(other))
     }
 
     @Test
@@ -84,6 +104,18 @@ class SessionNotificationsTest {
         notifications.show(ended)
         assertEquals(Notification.PRIORITY_HIGH, shadowOf(manager).getNotification("notice-7", SessionNotifications.ID).priority)
     }
+
+    private fun launcher(): ComponentName {
+        val launcher = ComponentName(context, "dev.steadfast.android.Launcher")
+        shadowOf(context.packageManager).addActivityIfNotPresent(launcher)
+        shadowOf(context.packageManager).addIntentFilterForActivity(
+            launcher,
+            IntentFilter(Intent.ACTION_MAIN).apply { addCategory(Intent.CATEGORY_LAUNCHER) },
+        )
+        return launcher
+    }
+
+    private fun tapped(tag: String) = shadowOf(shadowOf(manager).getNotification(tag, SessionNotifications.ID).contentIntent).savedIntent
 
     @Test
     fun `the icon is the app's, if its manifest names one`() {

@@ -114,6 +114,35 @@ class SteadfastAndroidTest {
     }
 
     @Test
+    fun `in front the end of an account that is not on screen is told by a notification`() {
+        front()
+        val alice = signIn()
+        val bob = await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
+        listOf(alice, bob).forEach { account -> await { account.until { it.link == Link.Live } } }
+        android.onScreen(alice.id)
+        server.revokeSessionsLater("bob")
+        eventually { shadowOf(manager).size() == 1 }
+        await { android.core.notices.first { it.isEmpty() } }
+        assertTrue(bob.state.value.shows is Shows.SignIn)
+        server.revokeSessionsLater("alice")
+        await { alice.until { it.shows is Shows.SignIn } }
+        await { android.core.notices.first { it.isEmpty() } }
+        // The page on screen told that one.
+        assertEquals(1, shadowOf(manager).size())
+    }
+
+    @Test
+    fun `of several accounts the app may not say which is on screen, and then each end is told`() {
+        front()
+        val alice = signIn()
+        await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
+        await { alice.until { it.link == Link.Live } }
+        server.revokeSessionsLater("alice")
+        await { alice.until { it.shows is Shows.SignIn } }
+        eventually { shadowOf(manager).size() == 1 }
+    }
+
+    @Test
     fun `the reminder of the expiry is handed to the system, and taken back by signing out`() {
         front()
         val alice = signIn()
