@@ -1,6 +1,6 @@
 //! A server in a process of its own. Prints one JSON line with its URL, the
 //! file of its certificate authority and the URL of its switches, then serves
-//! until it is stopped.
+//! until it is stopped or, where that is asked for, its standard input ends.
 
 use clap::Parser;
 use std::io::Write;
@@ -23,6 +23,9 @@ struct Arguments {
     /// sysadmin, alice and bob with the documented passwords.
     #[arg(long = "user", value_parser = parse_user)]
     users: Vec<Account>,
+    /// Stop when standard input ends, so that the server never outlives who started it.
+    #[arg(long)]
+    until_stdin_ends: bool,
 }
 
 #[derive(Clone)]
@@ -83,9 +86,22 @@ async fn serve(arguments: Arguments) -> std::io::Result<()> {
     let mut output = std::io::stdout();
     writeln!(output, "{line}")?;
     output.flush()?;
-    stopped().await?;
+    tokio::select! {
+        stopped = stopped() => stopped?,
+        () = standard_input_ends(), if arguments.until_stdin_ends => {}
+    }
     server.stop().await;
     Ok(())
+}
+
+async fn standard_input_ends() {
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    // A thread of its own: a read of the runtime's would hold up its shutdown.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(end);
+    });
+    let _ = ended.await;
 }
 
 /// Waits for an interrupt or a request to terminate.

@@ -23,6 +23,7 @@ impl Drop for Running {
 fn start(arguments: &[&str]) -> (Running, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_steadfast-testserver"))
         .args(arguments)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -84,4 +85,13 @@ fn it_serves_the_named_users_alone_and_tells_its_authority() {
         answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
         "{answer}"
     );
+}
+
+#[test]
+fn it_ends_with_its_standard_input_where_that_is_asked_for() {
+    let (mut server, line) = start(&["--until-stdin-ends"]);
+    assert!(line["url"].is_string());
+    assert_eq!(server.0.try_wait().unwrap(), None);
+    drop(server.0.stdin.take());
+    assert!(server.0.wait().unwrap().success());
 }

@@ -2,7 +2,7 @@
 //! `POST {control_url}/<name>` with a JSON body, `GET {control_url}/state`.
 //!
 //! Names and bodies are those of [`Control`]'s methods; durations are
-//! milliseconds.
+//! milliseconds. `edit_session` changes `expires_at` alone.
 
 use super::Control;
 use crate::push::proxy::PushAnswer;
@@ -160,6 +160,12 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
             return Ok(
                 json!({"found": control.expire_session(&field::<String>(body, "session")?)}),
             );
+        }
+        "edit_session" => {
+            let expires_at = field(body, "expires_at")?;
+            let session: String = field(body, "session")?;
+            let found = control.edit_session(&session, |session| session.expires_at = expires_at);
+            return Ok(json!({ "found": found }));
         }
         "revoke_session" => {
             return Ok(

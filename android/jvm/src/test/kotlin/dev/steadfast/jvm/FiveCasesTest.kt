@@ -13,7 +13,6 @@ import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
-import java.io.File
 
 /** The five cases that must work, as an app on the JVM plays them. */
 class FiveCasesTest {
@@ -70,7 +69,7 @@ class FiveCasesTest {
     fun `revoking everybody's sessions touches nothing until it is confirmed, and then reaches every device`() =
         test {
             val phone = world.signedIn()
-            val asleep = world.signedIn(IPHONE, Person.BOB, ::strict)
+            val asleep = world.signedIn(IPHONE, Person.BOB, config = ::strict)
             val admin = world.signedIn(DESKTOP, Person.ADMIN)
             asleep.suspendApp()
 
@@ -163,28 +162,22 @@ class FiveCasesTest {
         test { revokedInAirplaneMode(isStrict = true, networkFirst = true) }
 
     private suspend fun revokedWhileKilled(isStrict: Boolean) {
-        val network = Network(server)
-        val folder = world.folder()
-        val phone = Killable(folder, network, isStrict)
-        try {
-            phone.start()
-            assertEquals("content", phone.ask("sign-in alice"))
-            server.sessionsGrowUp()
-            phone.kill()
-            network.act("cut")
-            world.signedIn(DESKTOP, Person.ADMIN).endEveryone()
+        val network = world.network()
+        val phone = world.killable(network, isStrict = isStrict)
+        phone.start()
+        assertEquals("content", phone.ask("sign-in alice"))
+        server.sessionsGrowUp()
+        phone.kill()
+        network.act("cut")
+        world.signedIn(DESKTOP, Person.ADMIN).endEveryone()
 
-            phone.start()
-            assertEquals(if (isStrict) "cover" else "content", phone.ask("shows"))
-            network.act("restore")
-            assertEquals("sign in: $EXPIRED", phone.ask("network-up"))
-            val shown = phone.ask("shown").split("|")
-            assertFalse("$shown", shown.dropWhile { it == "content" }.contains("content"))
-            if (isStrict) assertFalse("$shown", shown.contains("content"))
-        } finally {
-            phone.kill()
-            network.close()
-        }
+        phone.start()
+        assertEquals(if (isStrict) "cover" else "content", phone.ask("shows"))
+        network.act("restore")
+        assertEquals("sign in: $EXPIRED", phone.ask("network-up"))
+        val shown = phone.ask("shown").split("|")
+        assertFalse("$shown", shown.dropWhile { it == "content" }.contains("content"))
+        if (isStrict) assertFalse("$shown", shown.contains("content"))
     }
 
     /** MM-T941. */
@@ -260,54 +253,4 @@ class FiveCasesTest {
             phone.untilTold()
             assertEquals(1, phone.told.size)
         }
-}
-
-/** A phone in a process of its own, so that it can be killed. */
-class Killable(
-    private val folder: File,
-    private val network: Network,
-    private val isStrict: Boolean,
-) {
-    private var process: Process? = null
-
-    fun start() {
-        process =
-            ProcessBuilder(
-                File(System.getProperty("java.home"), "bin/java").path,
-                "-Xmx256m",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-cp",
-                System.getProperty("surefire.test.class.path") ?: System.getProperty("java.class.path"),
-                "dev.steadfast.jvm.KillableMain",
-                folder.path,
-                network.url,
-                network.authorityFile,
-                "$isStrict",
-            ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-        assertEquals("open", answer())
-    }
-
-    fun ask(command: String): String {
-        val input = process!!.outputStream
-        input.write("$command\n".toByteArray())
-        input.flush()
-        return answer()
-    }
-
-    private fun answer(): String {
-        val letters = StringBuilder()
-        val output = process!!.inputStream
-        while (true) {
-            val letter = output.read()
-            check(letter >= 0) { "the phone ended after: $letters" }
-            if (letter == '\n'.code) return letters.toString()
-            letters.append(letter.toChar())
-        }
-    }
-
-    fun kill() {
-        process?.destroyForcibly()?.waitFor()
-        process = null
-    }
 }

@@ -4,56 +4,38 @@ import com.google.gson.JsonArray
 import com.google.gson.JsonElement
 import com.google.gson.JsonObject
 import com.google.gson.JsonParser
-import java.io.File
-import java.net.URI
-import java.net.http.HttpClient
-import java.net.http.HttpRequest
-import java.net.http.HttpResponse
-import java.util.concurrent.TimeUnit
+import com.google.gson.JsonPrimitive
+import dev.steadfast.testing.Program
+import java.net.URL
+import java.security.KeyStore
+import java.security.cert.CertificateFactory
+import javax.net.ssl.HttpsURLConnection
+import javax.net.ssl.SSLContext
+import javax.net.ssl.TrustManagerFactory
 
-private val http: HttpClient = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()
-
-/** A process of the workspace that says in one line of JSON where it listens, and is told what to do over HTTP. */
+/** One of the project's programs, told what to do in JSON. */
 open class Part(
     name: String,
-    arguments: List<String>,
+    vararg arguments: String,
 ) : AutoCloseable {
-    private val process: Process
-    private val told: JsonObject
+    private val program = Program.start(name, arguments.asList())
 
-    init {
-        val program = File(System.getProperty("steadfast.target") ?: "../../target", "debug/$name").path
-        process = ProcessBuilder(listOf(program) + arguments).redirectError(ProcessBuilder.Redirect.INHERIT).start()
-        val line = process.inputStream.bufferedReader().readLine() ?: error("$name said nothing")
-        told = JsonParser.parseString(line).asJsonObject
-    }
+    val url: String get() = program.url()
+    val authorityFile: String get() = program.authorityFile().path
+    val authority: String get() = program.authority()
 
-    val url: String get() = told["url"].asString
-    val authorityFile: String get() = told["ca_file"].asString
-    val authority: String get() = File(authorityFile).readText()
-    private val control: String get() = told["control_url"].asString
-
-    fun get(path: String): JsonElement = ask(HttpRequest.newBuilder(URI("$control/$path")).GET())
+    fun get(path: String): JsonElement = JsonParser.parseString(program.get(path))
 
     fun post(
         path: String,
         body: String,
-    ): JsonElement = ask(HttpRequest.newBuilder(URI("$control/$path")).POST(HttpRequest.BodyPublishers.ofString(body)))
+    ): JsonElement = JsonParser.parseString(program.post(path, body))
 
-    private fun ask(request: HttpRequest.Builder): JsonElement {
-        val answer = http.send(request.build(), HttpResponse.BodyHandlers.ofString())
-        check(answer.statusCode() == 200) { "${answer.uri()}: ${answer.body()}" }
-        return JsonParser.parseString(answer.body())
-    }
-
-    override fun close() {
-        process.destroy()
-        if (!process.waitFor(20, TimeUnit.SECONDS)) process.destroyForcibly()
-    }
+    override fun close() = program.close()
 }
 
 /** The test server. */
-class Server : Part("steadfast-testserver", listOf("--tls")) {
+class Server : Part("steadfast-testserver", "--tls") {
     fun turn(
         name: String,
         vararg fields: Pair<String, Any>,
@@ -71,9 +53,35 @@ class Server : Part("steadfast-testserver", listOf("--tls")) {
         turn("clock_advance", "by" to 60_000)
     }
 
+    /** Somebody signs in as an older app does, and keeps what the server gave. */
+    fun signedInElsewhere(who: Person = Person.ALICE): Elsewhere {
+        val connection = URL("$url/api/v4/users/login").openConnection() as HttpsURLConnection
+        connection.sslSocketFactory = trusting(authority).socketFactory
+        connection.doOutput = true
+        connection.outputStream.write(json("login_id" to who.login, "password" to who.password).toByteArray())
+        val user = JsonParser.parseString(connection.inputStream.bufferedReader().readText()).asJsonObject["id"].asString
+        return Elsewhere(connection.getHeaderField("Token"), user, sessions(who.login).first())
+    }
+
     fun requests(): List<JsonObject> = get("requests").asJsonArray.map { it.asJsonObject }
 
     fun requests(pathEnd: String): Int = requests().count { it["path"].asString.endsWith(pathEnd) }
+}
+
+/** A session that the core does not know of. */
+class Elsewhere(
+    val token: String,
+    val user: String,
+    val session: String,
+)
+
+/** TLS that trusts this authority, in PEM, and shows nothing of its own. */
+fun trusting(authority: String): SSLContext {
+    val certificate = CertificateFactory.getInstance("X.509").generateCertificate(authority.byteInputStream())
+    val store = KeyStore.getInstance("PKCS12").apply { load(null) }
+    store.setCertificateEntry("authority", certificate)
+    val trusted = TrustManagerFactory.getInstance("PKIX").apply { init(store) }
+    return SSLContext.getInstance("TLS").apply { init(null, trusted.trustManagers, null) }
 }
 
 /** The fault proxy before a server, which ends TLS itself, so that it can answer in the server's place. */
@@ -81,7 +89,11 @@ class Network(
     server: Server,
 ) : Part(
         "steadfast-faults",
-        listOf("--http", server.url, "--tls", "--upstream-ca", server.authorityFile, "--until-stdin-ends"),
+        "--http",
+        server.url,
+        "--tls",
+        "--upstream-ca",
+        server.authorityFile,
     ) {
     fun act(
         name: String,
@@ -95,8 +107,28 @@ class Network(
         vararg fields: Pair<String, Any>,
     ) = act("answer", "status" to status, *fields)
 
-    val accepted: Int get() = get("report").asJsonObject["accepted"].asInt
-    val open: Int get() = get("report").asJsonObject["open"].asInt
+    private val report: JsonObject get() = get("report").asJsonObject
+    val accepted: Int get() = report["accepted"].asInt
+    val open: Int get() = report["open"].asInt
+
+    /** Requests seen, oldest first. */
+    val requests: List<JsonObject> get() = report["requests"].asJsonArray.map { it.asJsonObject }
+
+    /** The number of the newest request; they count from 1. */
+    val lastRequest: Int get() = requests.size
+
+    /** Waits for a request of this path after that one. */
+    fun untilRequest(
+        path: String,
+        after: Int,
+    ) {
+        get("wait?path=$path&after=$after&timeout_ms=$PATIENCE")
+    }
+
+    /** Waits until so many connections have been accepted in all. */
+    fun untilAccepted(count: Int) {
+        get("wait?accepted=$count&timeout_ms=$PATIENCE")
+    }
 }
 
 private fun json(vararg fields: Pair<String, Any>): String =
@@ -106,7 +138,7 @@ private fun element(value: Any): JsonElement =
     when (value) {
         is List<*> -> JsonArray().apply { value.forEach { add(element(it!!)) } }
         is Map<*, *> -> JsonObject().apply { value.forEach { (name, one) -> add(name as String, element(one!!)) } }
-        is Boolean -> com.google.gson.JsonPrimitive(value)
-        is Number -> com.google.gson.JsonPrimitive(value)
-        else -> com.google.gson.JsonPrimitive(value.toString())
+        is Boolean -> JsonPrimitive(value)
+        is Number -> JsonPrimitive(value)
+        else -> JsonPrimitive(value.toString())
     }

@@ -37,6 +37,7 @@ import java.io.File
 import java.nio.file.Files
 import java.util.Collections
 import java.util.UUID
+import java.util.concurrent.CopyOnWriteArrayList
 
 /** A net for what has to happen, longer than any interval of the product that a test meets. No measure. */
 const val PATIENCE = 100_000L
@@ -57,7 +58,8 @@ val PHONE = Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel 9")
 val IPHONE = Device(DeviceKind.IPhone, "2.43.0", "799", "18.5", "iPhone 15 Pro")
 val DESKTOP = Device(DeviceKind.Desktop(DesktopSystem.LINUX), "5.9.0", "1", "1", "PC")
 
-fun test(block: suspend CoroutineScope.() -> Unit) = runBlocking(Dispatchers.Default, block)
+/** Tests block while they speak with servers, and several run at once. */
+fun test(block: suspend CoroutineScope.() -> Unit) = runBlocking(Dispatchers.IO, block)
 
 /** Waits for something that nobody tells of. */
 suspend fun eventually(
@@ -80,8 +82,8 @@ suspend fun codeOf(call: suspend () -> Any?): String =
 /** A server and the devices that a test has; all end with it. */
 class World : ExternalResource() {
     val server by lazy { Server().also { parts.add(it) } }
-    private val parts = mutableListOf<AutoCloseable>()
-    private val folders = mutableListOf<File>()
+    private val parts = CopyOnWriteArrayList<AutoCloseable>()
+    private val folders = CopyOnWriteArrayList<File>()
 
     fun folder(): File = Files.createTempDirectory("steadfast").toFile().also { folders.add(it) }
 
@@ -93,11 +95,11 @@ class World : ExternalResource() {
         resolver: Resolver? = null,
         certificates: ClientCertificates? = null,
     ): Handset {
-        val network = Network(at).also { parts.add(it) }
+        val network = network(at)
         val folder = folder()
         val opened = config(configured(folder, device, listOf(network.authority, at.authority)))
         val store = keys ?: fileKeyStore(File(folder, "keys").path)
-        return Handset(network, folder, opened, store, resolver, certificates).also {
+        return Handset(at, network, folder, opened, store, resolver, certificates).also {
             parts.add(0, it)
             it.switchOn()
             runBlocking { it.core.setDeviceId(deviceId(device.kind)) }
@@ -108,8 +110,18 @@ class World : ExternalResource() {
     suspend fun signedIn(
         device: Device = PHONE,
         who: Person = Person.ALICE,
+        keys: KeyStore? = null,
         config: (Config) -> Config = { it },
-    ): Handset = device(device, config = config).also { it.signInAndConnect(who) }.also { server.sessionsGrowUp() }
+    ): Handset = device(device, config = config, keys = keys).also { it.signInAndConnect(who) }.also { server.sessionsGrowUp() }
+
+    fun network(at: Server = server): Network = Network(at).also { parts.add(it) }
+
+    /** A phone in a process of its own, behind that network, with its vault in that folder. */
+    fun killable(
+        network: Network = network(),
+        folder: File = folder(),
+        isStrict: Boolean = false,
+    ): Killable = Killable(folder, network, isStrict).also { parts.add(0, it) }
 
     fun another(): Server = Server().also { parts.add(it) }
 
@@ -144,6 +156,8 @@ fun said(snapshot: Snapshot): String =
 
 /** A device: the core behind a network of its own, and a host that does what a good app does. */
 class Handset(
+    /** The server that it reaches. */
+    val behind: Server,
     val network: Network,
     val folder: File,
     val config: Config,
@@ -159,6 +173,12 @@ class Handset(
     val shown: MutableList<String> = Collections.synchronizedList(mutableListOf())
     val told: MutableList<Notice> = Collections.synchronizedList(mutableListOf())
     val erased: MutableList<Long> = Collections.synchronizedList(mutableListOf())
+
+    /** How the way to its server was told, each change once; of all its accounts. */
+    val links: MutableList<Link> = CopyOnWriteArrayList()
+
+    /** How long each wait for the next dial was to be, in milliseconds from when it was told. */
+    val waits: MutableList<Long> = CopyOnWriteArrayList()
 
     val core: Core get() = running ?: error("the device is off")
     val account: Long get() = core.accounts().single().account
@@ -228,6 +248,10 @@ class Handset(
         synchronized(shown) {
             val now = said(snapshot)
             if (shown.lastOrNull() != now) shown.add(now)
+            val link = snapshot.link
+            if (links.lastOrNull() == link) return@synchronized
+            links.add(link)
+            if (link is Link.Waiting) waits.add(link.untilMillis - System.currentTimeMillis())
         }
 
     fun shows(): String = said(snapshot)
@@ -276,6 +300,13 @@ class Handset(
         assertEquals(Standing.ENDED, snapshot.standing)
         assertEquals(Reason.SESSION_ENDED, snapshot.reason)
     }
+
+    /** Waits until what it was told of its way since then fits. */
+    suspend fun untilLinks(
+        what: String,
+        since: Int = 0,
+        fits: (List<Link>) -> Boolean,
+    ) = eventually("$what, but ${links.drop(since)}") { fits(links.drop(since)) }
 
     suspend fun untilTold(count: Int = 1) = eventually("$count notices, but $told") { told.size >= count }
 
