@@ -8,22 +8,31 @@ import java.security.KeyStore
 internal object PlatformRoots {
     /**
      * The system's authorities as DER, without those that the user switched off; with [includingUserAdded], those that the
-     * user or a company's administrator added as well. Empty if the system does not say: then nothing of it is to be used.
+     * user or a company's administrator added as well. One that cannot be read is left out: it vouches for nobody. Empty if
+     * the system does not say: then nothing of it is to be used.
      *
      * Reads some hundred files: not for the main thread.
      */
     fun certificates(includingUserAdded: Boolean): List<ByteArray> =
-        try {
+        orNull {
             val store = KeyStore.getInstance("AndroidCAStore").apply { load(null) }
             store
                 .aliases()
                 .asSequence()
                 .filter { it.startsWith("system:") || (includingUserAdded && it.startsWith("user:")) }
-                .mapNotNull { store.getCertificate(it)?.encoded }
+                .mapNotNull { orNull { store.getCertificate(it)?.encoded } }
                 .toList()
+        }.orEmpty()
+
+    @Suppress("TooGenericExceptionCaught") // Certificates come from anywhere, and devices fail at them with whatever comes to hand.
+    private fun <T> orNull(read: () -> T?): T? =
+        try {
+            read()
         } catch (_: GeneralSecurityException) {
-            emptyList()
+            null
         } catch (_: IOException) {
-            emptyList()
+            null
+        } catch (_: RuntimeException) {
+            null
         }
 }

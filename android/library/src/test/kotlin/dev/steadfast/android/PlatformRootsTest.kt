@@ -25,6 +25,14 @@ class PlatformRootsTest {
     }
 
     @Test
+    fun `one that cannot be read does not take the others with it`() {
+        val withBadOnes =
+            mapOf("system:0" to TestAuthorities.WITHOUT_DER, "system:1" to TestAuthorities.UNREADABLE, "system:2" to system)
+        TestAuthorities.install(withBadOnes)
+        assertArrayEquals(system, PlatformRoots.certificates(includingUserAdded = false).single())
+    }
+
+    @Test
     fun `a system that does not say leaves the list empty`() {
         assertEquals(0, PlatformRoots.certificates(includingUserAdded = true).size)
         TestAuthorities.install(emptyMap())

@@ -8,6 +8,7 @@ import java.security.Provider;
 import java.security.PublicKey;
 import java.security.Security;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateEncodingException;
 import java.util.Collections;
 import java.util.Date;
 import java.util.Enumeration;
@@ -16,6 +17,12 @@ import java.util.TreeMap;
 
 /** An `AndroidCAStore` for tests, which Robolectric has none of: whatever it is told to hold. */
 public final class TestAuthorities {
+    /** A certificate that cannot be written as DER. */
+    public static final byte[] WITHOUT_DER = {};
+
+    /** A certificate at which the system's own classes fail. */
+    public static final byte[] UNREADABLE = {0};
+
     private static volatile Map<String, byte[]> authorities = Map.of();
 
     private TestAuthorities() {}
@@ -52,7 +59,10 @@ public final class TestAuthorities {
         }
 
         @Override
-        public byte[] getEncoded() {
+        public byte[] getEncoded() throws CertificateEncodingException {
+            if (der == WITHOUT_DER) {
+                throw new CertificateEncodingException("no DER");
+            }
             return der.clone();
         }
 
@@ -102,6 +112,9 @@ public final class TestAuthorities {
         @Override
         public Certificate engineGetCertificate(String alias) {
             byte[] der = authorities.get(alias);
+            if (der == UNREADABLE) {
+                throw new IllegalStateException("a certificate of another time");
+            }
             return der == null ? null : new Encoded(der);
         }
 
