@@ -22,8 +22,7 @@ internal class KeyFiles(
         return try {
             file.readBytes()
         } catch (unreadable: FileNotFoundException) {
-            // Java says the same of a file that may not be read.
-            if (file.exists() || !folderIsUsable()) throw unreadable
+            if (!isSurelyAbsent(file) || !folderIsUsable()) throw unreadable
             null
         }
     }
@@ -46,19 +45,36 @@ internal class KeyFiles(
         syncFolder(folder)
     }
 
+    /** It is gone for good when this returns. */
+    @Throws(IOException::class)
     fun delete(name: String) {
-        file(name).delete()
-        File(folder, "$name.new").delete()
+        for (file in listOf(file(name), File(folder, "$name.new"))) {
+            if (!file.delete() && !isSurelyAbsent(file)) throw IOException("not deleted")
+        }
         syncFolder(folder)
     }
 
     private fun file(name: String) = File(folder, "$name.key")
 
     private fun folderIsUsable(): Boolean {
-        val nearest = if (folder.exists()) folder else folder.parentFile
+        val nearest = if (isSurelyAbsent(folder)) folder.parentFile else folder
         return nearest != null && nearest.isDirectory && nearest.canRead()
     }
 }
+
+/**
+ * Whether there is no such file. Java's own answer is also no for one that the system failed to look up.
+ *
+ * @throws IOException if that cannot be said
+ */
+internal fun isSurelyAbsent(file: File): Boolean =
+    try {
+        Os.lstat(file.path)
+        false
+    } catch (failed: ErrnoException) {
+        if (failed.errno != OsConstants.ENOENT) throw IOException("not looked up", failed)
+        true
+    }
 
 /** A rename is on the disk when its folder is. Where the system refuses that for folders, its file system orders it. */
 internal fun syncFolder(folder: File) {

@@ -7,7 +7,6 @@ import android.os.UserManager
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.KeyProperties
-import android.security.keystore.StrongBoxUnavailableException
 import dev.steadfast.core.KeyAnswer
 import dev.steadfast.core.KeyStore
 import dev.steadfast.core.KeyWritten
@@ -22,17 +21,19 @@ import javax.crypto.spec.GCMParameterSpec
 
 /**
  * The core's keys, each wrapped under an AES-GCM key of its own in the Android Keystore, in StrongBox where the device has
- * one. The wrapped keys lie in the folder that the system leaves out of every backup.
+ * one that works. The wrapped keys lie in the folder that the system leaves out of every backup.
  *
  * No key is bound to the user's authentication: a new fingerprint must not cost anybody their session.
  *
- * What devices do, and what it answers:
- * - before the first unlock after a start the files look absent: *unavailable*;
- * - a Keystore that fails is asked again after 0.1, 0.5 and 2 seconds, then: *unavailable*, and nothing is overwritten;
- * - the system invalidated the key: *absent*;
- * - the key is gone, or another one than the one that wrapped: *absent*, if the Keystore said so four times and did not fail
- *   once in between.
+ * *Absent* ends a session, so it needs a proof:
+ * - there is no file, by the system's own word (`ENOENT`); before the first unlock after a start, where files look absent,
+ *   and for every other reason why one cannot be looked up: *unavailable*;
+ * - or the file cannot be opened, since its key is gone, invalidated or another one than the one that wrapped: if the
+ *   Keystore said so five times over three seconds, did not fail once in between, and opened a key of its own making before
+ *   and after the last. One whose daemon has died says of every key that there is none (up to Android 11);
+ * - a Keystore that fails is asked again after 0.1, 0.5 and 2 seconds, then: *unavailable*, and nothing is overwritten.
  */
+@Suppress("TooGenericExceptionCaught") // Devices fail with whatever comes to hand, null pointers included.
 public class KeystoreKeyStore internal constructor(
     private val context: Context,
     private val pause: (Long) -> Unit,
@@ -46,13 +47,7 @@ public class KeystoreKeyStore internal constructor(
         if (!isName(name)) return KeyAnswer.Absent
         if (!isUnlocked()) return KeyAnswer.Unavailable
         return try {
-            val content = files.read(name) ?: return KeyAnswer.Absent
-            when (val wrapped = WrappedKey.parse(content)) {
-                is WrappedKey -> insist { unwrap(name, wrapped) } ?: KeyAnswer.Absent
-
-                // What a newer version wrote, a newer version can read; what is no wrapped key at all, nobody.
-                null -> if (WrappedKey.isNewer(content)) KeyAnswer.Unavailable else KeyAnswer.Absent
-            }
+            insist { look(name) } ?: KeyAnswer.Absent
         } catch (_: IOException) {
             KeyAnswer.Unavailable
         }
@@ -64,11 +59,12 @@ public class KeystoreKeyStore internal constructor(
     ): KeyWritten {
         if (!isName(name) || !isUnlocked()) return KeyWritten.UNAVAILABLE
         return try {
+            val before = files.read(name)
+            if (before != null && WrappedKey.isNewer(before)) return KeyWritten.UNAVAILABLE
             // A new wrapping key beside an old wrapped one would make that unreadable for good, so there the Keystore must be
             // sure that it has none.
-            val isNew = files.read(name) == null
-            var wrapping = if (isNew) insist(FIRST_TRY_ONLY) { wrappingKey(name) } else insist { wrappingKey(name) }
-            val wrapped = insist { wrap(wrapping ?: generate(name).also { wrapping = it }, name, key) }
+            val wrapping = before?.let { insist { wrappingKey(name) } }
+            val wrapped = insist { if (wrapping != null) wrap(wrapping, name, key) else wrapAnew(name, key) }
             files.write(name, checkNotNull(wrapped).bytes())
             KeyWritten.DONE
         } catch (_: IOException) {
@@ -80,7 +76,12 @@ public class KeystoreKeyStore internal constructor(
         if (!isName(name)) return KeyWritten.DONE
         if (!isUnlocked()) return KeyWritten.UNAVAILABLE
         return try {
-            insist { keystore().deleteEntry(alias(name)) }
+            insist {
+                besideAProof {
+                    keystore().deleteEntry(alias(name))
+                    if (keystore().containsAlias(alias(name))) throw ProviderException("the key stays")
+                }
+            }
             // Without the key that wrapped it the file is noise: a kill in between leaves nothing that could be read.
             files.delete(name)
             KeyWritten.DONE
@@ -89,27 +90,56 @@ public class KeystoreKeyStore internal constructor(
         }
     }
 
-    /** The answer; null if the Keystore has no key, or not the one that wrapped this. */
-    private fun unwrap(
-        name: String,
-        wrapped: WrappedKey,
-    ): KeyAnswer? =
-        try {
-            keystoreKey(name)?.let { KeyAnswer.Value(decrypt(it, name, wrapped)) }
+    /** The answer; null if there is something that nobody can open, as things look now. */
+    private fun look(name: String): KeyAnswer? {
+        val content = files.read(name) ?: return KeyAnswer.Absent
+        // What a newer version wrote, a newer version can read; what is no wrapped key at all, nobody.
+        val wrapped = WrappedKey.parse(content) ?: return if (WrappedKey.isNewer(content)) KeyAnswer.Unavailable else null
+        return try {
+            keystoreKey(alias(name))?.let { KeyAnswer.Value(decrypt(it, name, wrapped)) }
         } catch (_: KeyPermanentlyInvalidatedException) {
-            KeyAnswer.Absent
+            null
         } catch (_: AEADBadTagException) {
             null
         }
+    }
 
-    /** The key to wrap with, known to work; null if there is none. One that the system has invalidated is taken out. */
+    /** The key to wrap with, known to work; null if there is none, or the system has invalidated it. */
     private fun wrappingKey(name: String): SecretKey? =
         try {
-            keystoreKey(name)?.also { Cipher.getInstance(TRANSFORMATION).init(Cipher.ENCRYPT_MODE, it) }
+            keystoreKey(alias(name))?.also { Cipher.getInstance(TRANSFORMATION).init(Cipher.ENCRYPT_MODE, it) }
         } catch (_: KeyPermanentlyInvalidatedException) {
-            keystore().deleteEntry(alias(name))
             null
         }
+
+    /** Wraps under a new key: in StrongBox, or beside it where there is none, or it fails, is full or garbles. */
+    private fun wrapAnew(
+        name: String,
+        key: ByteArray,
+    ): WrappedKey {
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P && StrongBox.isThere(context)) {
+            try {
+                return wrapUnder(StrongBox.asked(spec(alias(name))), name, key)
+            } catch (_: Exception) {
+                // Whatever it was: without it, a Keystore that works makes a key, and one that does not says so again.
+            }
+        }
+        return wrapUnder(spec(alias(name)), name, key)
+    }
+
+    private fun wrapUnder(
+        spec: KeyGenParameterSpec.Builder,
+        name: String,
+        key: ByteArray,
+    ): WrappedKey {
+        try {
+            return wrap(generate(spec.build()), name, key)
+        } catch (failed: Exception) {
+            // What does not open what it sealed is not to be found there later.
+            discard(alias(name))
+            throw failed
+        }
+    }
 
     private fun wrap(
         wrapping: SecretKey,
@@ -136,35 +166,41 @@ public class KeystoreKeyStore internal constructor(
         return cipher.doFinal(wrapped.sealed)
     }
 
-    private fun generate(name: String): SecretKey {
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.P) StrongBox.generate(context, spec(name))?.let { return it }
-        return generate(spec(name).build())
+    private fun generate(spec: KeyGenParameterSpec): SecretKey {
+        val generator = KeyGenerator.getInstance(KeyProperties.KEY_ALGORITHM_AES, PROVIDER)
+        generator.init(spec)
+        return generator.generateKey()
     }
 
-    private fun spec(name: String) =
+    private fun spec(alias: String) =
         KeyGenParameterSpec
-            .Builder(alias(name), KeyProperties.PURPOSE_ENCRYPT or KeyProperties.PURPOSE_DECRYPT)
+            .Builder(alias, KeyProperties.PURPOSE_ENCRYPT or KeyProperties.PURPOSE_DECRYPT)
             .setBlockModes(KeyProperties.BLOCK_MODE_GCM)
             .setEncryptionPaddings(KeyProperties.ENCRYPTION_PADDING_NONE)
             .setKeySize(KEY_BITS)
             .setUserAuthenticationRequired(false)
 
-    private fun keystoreKey(name: String) = keystore().getKey(alias(name), null) as SecretKey?
+    private fun keystoreKey(alias: String) = keystore().getKey(alias, null) as SecretKey?
 
     private fun keystore() = java.security.KeyStore.getInstance(PROVIDER).apply { load(null) }
 
+    private fun discard(alias: String) {
+        try {
+            keystore().deleteEntry(alias)
+        } catch (_: Exception) {
+            // It is written over by the next key of that name.
+        }
+    }
+
     /**
-     * Asks the Keystore until it has an answer, with the pauses in between. Null if it said each time that there is none.
+     * Asks until there is an answer, with the pauses in between, and where there was none, once more beside a proof that the
+     * Keystore is there. Null if there was none each time.
      *
      * @throws IOException if it failed, be it once
      */
-    @Suppress("TooGenericExceptionCaught") // Devices fail with whatever comes to hand, null pointers included.
-    private fun <T : Any> insist(
-        pauses: List<Long> = PAUSES,
-        ask: () -> T?,
-    ): T? {
+    private fun <T : Any> insist(ask: () -> T?): T? {
         var failure: Exception? = null
-        for (millis in pauses) {
+        for (millis in PAUSES) {
             if (millis > 0) pause(millis)
             try {
                 ask()?.let { return it }
@@ -173,7 +209,27 @@ public class KeystoreKeyStore internal constructor(
             }
         }
         if (failure != null) throw IOException("the Keystore fails", failure)
-        return null
+        return try {
+            besideAProof(ask)
+        } catch (failed: Exception) {
+            throw IOException("the Keystore is not proved to be there", failed)
+        }
+    }
+
+    /** What [ask] gives, if the Keystore opens a key that it just made, before and after. */
+    private fun <T> besideAProof(ask: () -> T): T {
+        try {
+            generate(spec(PROOF).build())
+            prove()
+            return ask().also { prove() }
+        } finally {
+            discard(PROOF)
+        }
+    }
+
+    private fun prove() {
+        val key = keystoreKey(PROOF) ?: throw ProviderException("the Keystore has no key that it just made")
+        wrap(key, PROOF, ByteArray(KEY_BITS / Byte.SIZE_BITS))
     }
 
     private fun isUnlocked() = context.getSystemService(UserManager::class.java)?.isUserUnlocked ?: false
@@ -191,31 +247,18 @@ public class KeystoreKeyStore internal constructor(
 
         /** Milliseconds before each try: together well below the ten seconds after which the core goes on. */
         private val PAUSES = listOf(0L, 100L, 500L, 2_000L)
-        private val FIRST_TRY_ONLY = listOf(0L)
 
-        internal fun generate(spec: KeyGenParameterSpec): SecretKey {
-            val generator = KeyGenerator.getInstance(KeyProperties.KEY_ALGORITHM_AES, PROVIDER)
-            generator.init(spec)
-            return generator.generateKey()
-        }
+        /** The name of a key that proves the Keystore; no other has one without a dot. */
+        private const val PROOF = "steadfast-proof"
     }
 }
 
-/** A key in a chip of its own, which Android 9 and later know how to ask for. */
+/** A chip of its own for keys, which Android 9 and later know how to ask for. */
 @RequiresSdk(Build.VERSION_CODES.P)
 private object StrongBox {
-    /** Null if there is no such chip, or it is full, busy, or without AES of 256 bits. */
-    fun generate(
-        context: Context,
-        spec: KeyGenParameterSpec.Builder,
-    ): SecretKey? {
-        if (!context.packageManager.hasSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE)) return null
-        return try {
-            KeystoreKeyStore.generate(spec.setIsStrongBoxBacked(true).build())
-        } catch (_: StrongBoxUnavailableException) {
-            null
-        }
-    }
+    fun isThere(context: Context) = context.packageManager.hasSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE)
+
+    fun asked(spec: KeyGenParameterSpec.Builder): KeyGenParameterSpec.Builder = spec.setIsStrongBoxBacked(true)
 }
 
 /** A wrapped key as it is stored: a form, the length of the nonce, the nonce, the sealed bytes. */

@@ -5,14 +5,17 @@ import android.content.pm.PackageManager
 import android.os.Build
 import android.os.UserManager
 import android.security.keystore.KeyPermanentlyInvalidatedException
+import android.system.OsConstants
 import dev.steadfast.core.KeyAnswer
 import dev.steadfast.core.KeyWritten
 import dev.steadfast.testing.TestKeystore
+import dev.steadfast.testing.TestOs
 import org.junit.After
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Test
@@ -42,7 +45,10 @@ class KeystoreKeyStoreTest {
     }
 
     @After
-    fun uninstall() = TestKeystore.uninstall()
+    fun uninstall() {
+        TestKeystore.uninstall()
+        TestOs.heal()
+    }
 
     @Test
     fun `a key survives the process, is replaced and deleted`() {
@@ -146,17 +152,113 @@ class KeystoreKeyStoreTest {
         assertKey(other, store.load(NAME))
     }
 
+    /** Hazard B09. */
+    @Test
+    fun `a Keystore that has died says of every key that there is none, and is not believed`() {
+        store.store(NAME, key)
+        TestKeystore.die()
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+        assertEquals(KeyWritten.UNAVAILABLE, store.store("outbox", other))
+        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+        TestKeystore.revive()
+        assertKey(key, store.load(NAME))
+        assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
+        assertEquals(KeyWritten.DONE, store.delete(NAME))
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a Keystore that dies while it is asked whether it lives is not believed`() {
+        store.store(NAME, key)
+        TestKeystore.lose()
+        // Each of the four tries opens the Keystore and asks; the proof generates, opens, reads, and fails to open once more.
+        repeat(4) { TestKeystore.failNext(null, null) }
+        TestKeystore.failNext(null, null, null, flaky)
+        assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+    }
+
+    /** Hazards B09, B10. */
+    @Test
+    fun `a key that is said to be invalid once is asked for again`() {
+        store.store(NAME, key)
+        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        assertKey(key, store.load(NAME))
+        assertEquals(listOf(100L), paused)
+        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        assertEquals(KeyWritten.DONE, store.store(NAME, other))
+        assertKey(other, store.load(NAME))
+        val wrapping = TestKeystore.spec("steadfast.$NAME")
+        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        store.store(NAME, key)
+        assertSame(wrapping, TestKeystore.spec("steadfast.$NAME"))
+    }
+
     /** Hazard B10. */
     @Test
-    fun `a key that the system invalidated is absent at once, and can be replaced`() {
+    fun `a key that the system invalidated for good is absent, and can be replaced`() {
         store.store(NAME, key)
-        // The first call of the two only opens the Keystore.
-        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
+        TestKeystore.invalidate()
         assertEquals(KeyAnswer.Absent, store.load(NAME))
-        assertEquals(emptyList<Long>(), paused)
-        TestKeystore.failNextKey(KeyPermanentlyInvalidatedException())
-        store.store(NAME, other)
+        assertEquals(KeyWritten.DONE, store.store(NAME, other))
         assertKey(other, store.load(NAME))
+        assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a first key is stored by a Keystore that fails now and then`() {
+        TestKeystore.failNext(flaky, null, flaky)
+        assertEquals(KeyWritten.DONE, store.store(NAME, key))
+        assertKey(key, store.load(NAME))
+        TestKeystore.failAlways(flaky)
+        assertEquals(KeyWritten.UNAVAILABLE, store.store("outbox", key))
+    }
+
+    @Test
+    fun `a new key that garbles is thrown away, and another one made`() {
+        TestKeystore.garbleNewKeys(1)
+        assertEquals(KeyWritten.DONE, store.store(NAME, key))
+        assertKey(key, store.load(NAME))
+        TestKeystore.garbleNewKeys(4)
+        assertEquals(KeyWritten.UNAVAILABLE, store.store("outbox", key))
+        assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
+        assertEquals(KeyAnswer.Absent, store.load("outbox"))
+    }
+
+    /** Hazard B04. */
+    @Test
+    fun `a file that the system fails to look up is not absent`() {
+        store.store(NAME, key)
+        val file = files.resolve("$NAME.key")
+        val aside = files.resolve("aside")
+        for (unfound in listOf(file, files)) {
+            // To Java all of these look as if there were no file.
+            file.renameTo(aside)
+            for (errno in listOf(OsConstants.EIO, OsConstants.EACCES, OsConstants.ENOMEM)) {
+                TestOs.fail(unfound.path, errno)
+                assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+                assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+            }
+            TestOs.heal()
+            assertEquals(KeyAnswer.Absent, store.load(NAME))
+            aside.renameTo(file)
+            assertKey(key, store.load(NAME))
+        }
+        assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
+    }
+
+    @Test
+    fun `a file that stays is not said to be deleted`() {
+        store.store(NAME, key)
+        val file = files.resolve("$NAME.key")
+        file.delete()
+        file.resolve("in the way").mkdirs()
+        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+        file.deleteRecursively()
+        assertEquals(KeyWritten.DONE, store.delete(NAME))
     }
 
     /** Hazard B04. */
@@ -181,6 +283,8 @@ class KeystoreKeyStoreTest {
         val wrapped = file.readBytes()
         file.writeBytes(wrapped.clone().also { it[0] = 2 })
         assertEquals(KeyAnswer.Unavailable, store.load(NAME))
+        assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
+        assertEquals(2.toByte(), file.readBytes()[0])
         for (damaged in listOf(byteArrayOf(), byteArrayOf(1), wrapped.copyOf(5), wrapped.copyOf(wrapped.size - 1), byteArrayOf(1, -1, 0))) {
             file.writeBytes(damaged)
             assertEquals(KeyAnswer.Absent, store.load(NAME))
@@ -218,7 +322,7 @@ class KeystoreKeyStoreTest {
     @Config(sdk = [35])
     fun `the chip of its own is used where there is one`() {
         shadowOf(context.packageManager).setSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE, true)
-        TestKeystore.hasStrongBox(true)
+        TestKeystore.addStrongBox()
         store.store(NAME, key)
         assertTrue(TestKeystore.spec("steadfast.$NAME").isStrongBoxBacked)
         assertKey(key, store.load(NAME))
@@ -231,6 +335,21 @@ class KeystoreKeyStoreTest {
         store.store(NAME, key)
         assertFalse(TestKeystore.spec("steadfast.$NAME").isStrongBoxBacked)
         assertKey(key, store.load(NAME))
+    }
+
+    @Test
+    @Config(sdk = [35])
+    fun `a chip that fails, or garbles, is done without`() {
+        shadowOf(context.packageManager).setSystemFeature(PackageManager.FEATURE_STRONGBOX_KEYSTORE, true)
+        TestKeystore.failStrongBox(ProviderException("Failed to generate key"))
+        assertEquals(KeyWritten.DONE, store.store(NAME, key))
+        assertFalse(TestKeystore.spec("steadfast.$NAME").isStrongBoxBacked)
+        assertKey(key, store.load(NAME))
+        TestKeystore.addStrongBox()
+        TestKeystore.garbleNewKeys(1)
+        assertEquals(KeyWritten.DONE, store.store("outbox", key))
+        assertFalse(TestKeystore.spec("steadfast.outbox").isStrongBoxBacked)
+        assertKey(key, store.load("outbox"))
     }
 
     @Test

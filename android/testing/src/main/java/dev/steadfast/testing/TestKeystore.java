@@ -1,6 +1,7 @@
 package dev.steadfast.testing;
 
 import android.security.keystore.KeyGenParameterSpec;
+import android.security.keystore.KeyPermanentlyInvalidatedException;
 import android.security.keystore.StrongBoxUnavailableException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -19,6 +20,8 @@ import java.util.Collections;
 import java.util.Date;
 import java.util.Enumeration;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,11 +37,14 @@ import javax.crypto.spec.SecretKeySpec;
 public final class TestKeystore {
     private static final Map<String, SecretKey> KEYS = new ConcurrentHashMap<>();
     private static final Map<String, KeyGenParameterSpec> SPECS = new ConcurrentHashMap<>();
-    private static final ConcurrentLinkedDeque<Throwable> FAILURES = new ConcurrentLinkedDeque<>();
+    private static final ConcurrentLinkedDeque<Optional<Throwable>> FAILURES = new ConcurrentLinkedDeque<>();
     private static final AtomicInteger CALLS = new AtomicInteger();
     private static final AtomicReference<Throwable> KEY_FAILURE = new AtomicReference<>();
+    private static final Set<String> INVALIDATED = ConcurrentHashMap.newKeySet();
+    private static final AtomicInteger TO_GARBLE = new AtomicInteger();
     private static volatile Throwable always;
-    private static volatile boolean strongBox;
+    private static volatile Throwable strongBox = new StrongBoxUnavailableException("no StrongBox");
+    private static volatile boolean dead;
 
     private TestKeystore() {}
 
@@ -49,8 +55,11 @@ public final class TestKeystore {
         FAILURES.clear();
         CALLS.set(0);
         KEY_FAILURE.set(null);
+        INVALIDATED.clear();
+        TO_GARBLE.set(0);
         always = null;
-        strongBox = false;
+        strongBox = new StrongBoxUnavailableException("no StrongBox");
+        dead = false;
         Security.removeProvider(TestProvider.NAME);
         Security.addProvider(new TestProvider());
     }
@@ -60,12 +69,14 @@ public final class TestKeystore {
         Security.removeProvider(TestProvider.NAME);
     }
 
-    /** The next calls fail with these, one each; afterwards it works again. */
+    /** The next calls fail with these, one each, and succeed where one is null; afterwards it works again. */
     public static void failNext(Throwable... failures) {
-        FAILURES.addAll(java.util.Arrays.asList(failures));
+        for (Throwable failure : failures) {
+            FAILURES.add(Optional.ofNullable(failure));
+        }
     }
 
-    /** The next key that is asked for, or made, is answered by this failure. */
+    /** The next key that is asked for is answered by this failure. */
     public static void failNextKey(Throwable failure) {
         KEY_FAILURE.set(failure);
     }
@@ -75,9 +86,37 @@ public final class TestKeystore {
         always = failure;
     }
 
-    /** Whether there is a StrongBox. At first there is none. */
-    public static void hasStrongBox(boolean present) {
-        strongBox = present;
+    /** There is a StrongBox from now on. */
+    public static void addStrongBox() {
+        strongBox = null;
+    }
+
+    /** Whoever asks for a key in StrongBox gets this failure. */
+    public static void failStrongBox(Throwable failure) {
+        strongBox = failure;
+    }
+
+    /**
+     * The daemon behind it is gone. Up to Android 11 the system's classes then say of every key that there is none, and that
+     * it was deleted; only making one fails.
+     */
+    public static void die() {
+        dead = true;
+    }
+
+    /** The daemon is back, with every key. */
+    public static void revive() {
+        dead = false;
+    }
+
+    /** The system has invalidated every key that there is, for good. */
+    public static void invalidate() {
+        INVALIDATED.addAll(KEYS.keySet());
+    }
+
+    /** What the next keys that are made seal, they cannot open. */
+    public static void garbleNewKeys(int count) {
+        TO_GARBLE.set(count);
     }
 
     /** Every key is gone, as after a restored backup or a cleared credential storage. */
@@ -97,7 +136,7 @@ public final class TestKeystore {
     }
 
     /** Names of all keys. */
-    public static java.util.Set<String> aliases() {
+    public static Set<String> aliases() {
         return new java.util.TreeSet<>(KEYS.keySet());
     }
 
@@ -114,8 +153,8 @@ public final class TestKeystore {
 
     private static Throwable nextFailure() {
         CALLS.incrementAndGet();
-        Throwable next = FAILURES.poll();
-        return next != null ? next : always;
+        Optional<Throwable> next = FAILURES.poll();
+        return next != null ? next.orElse(null) : always;
     }
 
     /** Registers the two services under the platform's name. */
@@ -143,6 +182,12 @@ public final class TestKeystore {
             if (ofKey != null) {
                 sneak(ofKey);
             }
+            if (dead) {
+                return null;
+            }
+            if (INVALIDATED.contains(alias)) {
+                sneak(new KeyPermanentlyInvalidatedException());
+            }
             return KEYS.get(alias);
         }
 
@@ -153,14 +198,17 @@ public final class TestKeystore {
                 throw (KeyStoreException) failure;
             }
             rethrow(failure);
-            KEYS.remove(alias);
-            SPECS.remove(alias);
+            if (!dead) {
+                KEYS.remove(alias);
+                SPECS.remove(alias);
+                INVALIDATED.remove(alias);
+            }
         }
 
         @Override
         public boolean engineContainsAlias(String alias) {
             rethrow(nextFailure());
-            return KEYS.containsKey(alias);
+            return !dead && KEYS.containsKey(alias);
         }
 
         @Override
@@ -255,13 +303,38 @@ public final class TestKeystore {
         @Override
         protected SecretKey engineGenerateKey() {
             rethrow(nextFailure());
-            if (android.os.Build.VERSION.SDK_INT >= 28 && spec.isStrongBoxBacked() && !strongBox) {
-                throw new StrongBoxUnavailableException("no StrongBox");
+            if (dead) {
+                throw new ProviderException("Failed to generate key");
             }
-            SecretKey key = newKey();
+            if (android.os.Build.VERSION.SDK_INT >= 28 && spec.isStrongBoxBacked()) {
+                rethrow(strongBox);
+            }
+            boolean garbles = TO_GARBLE.getAndUpdate(left -> Math.max(0, left - 1)) > 0;
+            SecretKey key = garbles ? new GarblingKey() : newKey();
             KEYS.put(spec.getKeystoreAlias(), key);
             SPECS.put(spec.getKeystoreAlias(), spec);
+            INVALIDATED.remove(spec.getKeystoreAlias());
             return key;
+        }
+    }
+
+    /** Another key each time that it is used. */
+    private static final class GarblingKey implements SecretKey {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String getAlgorithm() {
+            return "AES";
+        }
+
+        @Override
+        public String getFormat() {
+            return "RAW";
+        }
+
+        @Override
+        public byte[] getEncoded() {
+            return newKey().getEncoded();
         }
     }
 
