@@ -9,6 +9,9 @@ import dev.steadfast.core.Message
 import dev.steadfast.core.NetworkPath
 import dev.steadfast.core.Notice
 import dev.steadfast.core.Notifications
+import dev.steadfast.core.Reason
+import dev.steadfast.core.Shows
+import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.NonCancellable
@@ -44,6 +47,7 @@ internal class AndroidHost(
     private val checks = BackgroundChecks(application)
     private val notifications = SessionNotifications(application)
     private val reminders by lazy { ExpiryReminders(application, notifications) }
+    private val states = Mutex()
     private val showing = Mutex()
 
     /** Notices that the user has seen, and the core could not write down yet. Only while [showing]. */
@@ -66,7 +70,11 @@ internal class AndroidHost(
         }
         core.scope.launch { foreground.collectLatest(::tell) }
         core.scope.launch { for ((path, proxy) in networks) tell(path, proxy) }
-        core.scope.launch { core.changes.collect { show() } }
+        core.scope.launch {
+            // What an earlier version of the app left to the library.
+            if (!options.showNotifications) unlessRefused(emptyList()) { reminders.apply(emptyList()) { Passed.Void } }
+            core.changes.collect { show() }
+        }
     }
 
     fun stop() {
@@ -88,13 +96,16 @@ internal class AndroidHost(
                 Foreground.Running -> HostState.RUNNING
                 Foreground.Suspended -> HostState.SUSPENDED
             }
-        untilDone { core.hostState(hostState) }
+        untilDone { states.withLock { core.hostState(hostState) } }
         told.value = state
-        if (state != Foreground.Suspended) {
-            // Whoever comes back from the system's settings may have changed it there.
-            val allowed = if (notifications.allowed()) Notifications.ALLOWED else Notifications.FORBIDDEN
-            untilDone { core.setNotifications(allowed) }
-        }
+        if (state == Foreground.Suspended) return
+        // If the system refused before.
+        connectivity.start()
+        // Whoever comes back from the system's settings may have allowed it there; and what is in front tells by itself.
+        core.scope.launch { show() }
+        // Servers ask about the app, and not about the channel of this library.
+        val allowed = notifications.allowedToApp() ?: return
+        untilDone { core.setNotifications(if (allowed) Notifications.ALLOWED else Notifications.FORBIDDEN) }
     }
 
     private suspend fun tell(
@@ -115,8 +126,12 @@ internal class AndroidHost(
         while (true) {
             try {
                 return act()
+            } catch (_: SteadfastException.CorrectInput) {
+                // A mistake stays one, and a core that is closed stays closed.
+                return
             } catch (failed: SteadfastException) {
-                if (!failed.isRetryable()) return
+                // Only a newer app can open that. Everything else may pass.
+                if (failed.code() == STORE_NEWER) return
                 delay(TRY_AGAIN_MILLIS)
             }
         }
@@ -136,16 +151,25 @@ internal class AndroidHost(
     private suspend fun check() {
         try {
             core.backgroundCheck(CHECK_MILLIS)
-            // The process may end with the job, so it is shown before that does.
-            show()
         } catch (_: SteadfastException) {
-            // The next hour asks again.
-            return
+            // The next hour asks again; what was heard before it failed is shown below.
         } catch (stopped: CancellationException) {
-            if (foreground.value == Foreground.Suspended) withContext(NonCancellable) { core.hostState(HostState.SUSPENDED) }
+            withContext(NonCancellable) { suspendAgain() }
             throw stopped
         }
+        // The process may end with the job, so it is shown before that does.
+        show()
     }
+
+    /** Ends what a check has begun, unless the app came to the front meanwhile. */
+    private suspend fun suspendAgain() =
+        states.withLock {
+            try {
+                if (foreground.value == Foreground.Suspended) core.hostState(HostState.SUSPENDED)
+            } catch (_: SteadfastException) {
+                // It ends by itself, when its time is over.
+            }
+        }
 
     /** The app's pages are this account's now; null for none's. */
     fun onScreen(account: Long?) {
@@ -159,8 +183,8 @@ internal class AndroidHost(
             // What stands now: the caller may have waited while another one told it.
             val now = core.changes.value ?: return
             now.withdrawnNotices.forEach { takeBack(it) }
-            now.notices.forEach { tell(now, it) }
-            remind(now)
+            val told = now.notices.filter { tell(now, it) }
+            remind(now, told.mapTo(HashSet()) { it.account })
         }
     }
 
@@ -169,15 +193,18 @@ internal class AndroidHost(
         if (notifications.withdraw(tag(notice))) acknowledge(notice)
     }
 
+    /** True if the user knows. */
     private suspend fun tell(
         now: Changes,
         notice: Notice,
-    ) {
+    ): Boolean {
         // In front, the page itself says it, in the words of the snapshot.
         val seen = notice.id in seen || isOnScreen(now, notice.account) || notifications.show(shown(now, notice))
-        if (!seen) return
-        this.seen += notice.id
-        acknowledge(notice.id)
+        if (seen) {
+            this.seen += notice.id
+            acknowledge(notice.id)
+        }
+        return seen
     }
 
     private suspend fun acknowledge(notice: Long) {
@@ -206,14 +233,34 @@ internal class AndroidHost(
 
     private fun text(message: Message) = unlessRefused(message.text) { options.translate(message) }
 
-    private suspend fun remind(now: Changes) {
+    private suspend fun remind(
+        now: Changes,
+        noticed: Set<Long>,
+    ) {
         val wanted = now.reminders.map { Shown(it.id, it.account, title(now, it.account), text(it.message), it.atMillis) }
-        for (taken in unlessRefused(emptyList()) { reminders.apply(wanted) }) {
+        for (taken in unlessRefused(emptyList()) { reminders.apply(wanted) { passed(now, noticed, it.account) } }) {
             try {
                 core.reminderSet(taken.tag, taken.atMillis)
             } catch (_: SteadfastException) {
+                // It is given again with the next change.
                 continue
             }
+            unlessRefused(Unit) { reminders.heard(taken) }
+        }
+    }
+
+    private fun passed(
+        now: Changes,
+        noticed: Set<Long>,
+        account: Long,
+    ): Passed {
+        val of = now.accounts.find { it.account == account } ?: return Passed.Void
+        val void = if (of.standing == Standing.ENDED) of.reason !in SERVERS else of.expiresAtMillis == null
+        val known = account in noticed || (of.shows is Shows.SignIn && isOnScreen(now, account))
+        return when {
+            void -> Passed.Void
+            known -> Passed.Known
+            else -> Passed.Untold
         }
     }
 
@@ -232,8 +279,13 @@ internal class AndroidHost(
     )
 
     private companion object {
+        /** Ends that are not the user's own act. */
+        val SERVERS = setOf(Reason.SESSION_ENDED, Reason.WIPED, Reason.KEY_LOST, Reason.STORAGE_LOST)
+
         /** As long as the core takes at most. */
         const val CHECK_MILLIS = 15_000L
+
+        const val STORE_NEWER = "store_newer"
 
         /** How long to wait before the core is told again what it could not take. */
         const val TRY_AGAIN_MILLIS = 1_000L

@@ -6,6 +6,7 @@ import android.app.job.JobScheduler
 import android.app.job.JobService
 import android.content.ComponentName
 import android.content.Context
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -26,23 +27,25 @@ internal class BackgroundChecks(
 
     /** Has [current] run every hour or so from here on, also in a process that the system starts for it. */
     fun schedule() {
+        // An app that may not ask to be started with the device has its check until then.
+        unlessRefused(false) { schedule(persisted = true) } || unlessRefused(false) { schedule(persisted = false) }
+    }
+
+    private fun schedule(persisted: Boolean): Boolean {
         val job =
             JobInfo
                 .Builder(JOB, ComponentName(context, BackgroundCheckService::class.java))
                 .setPeriodic(PERIOD_MILLIS)
                 .setRequiredNetworkType(JobInfo.NETWORK_TYPE_ANY)
-                .setPersisted(true)
+                .setPersisted(persisted)
                 .build()
         // Scheduling again what is there already would begin the hour anew at each start of the app.
-        if (scheduler?.allPendingJobs?.any { it.id == JOB && it.intervalMillis == job.intervalMillis } != true) {
-            scheduler?.schedule(job)
-        }
+        val isThere = scheduler?.allPendingJobs?.any { it.id == JOB && it.intervalMillis == job.intervalMillis } == true
+        return isThere || scheduler?.schedule(job) == JobScheduler.RESULT_SUCCESS
     }
 
     /** The system runs none from here on. */
-    fun cancel() {
-        scheduler?.cancel(JOB)
-    }
+    fun cancel(): Unit = unlessRefused(Unit) { scheduler?.cancel(JOB) }
 
     internal companion object {
         /** Its number among the app's jobs: `steadfast` on a telephone's keys, shortened. */
@@ -69,8 +72,13 @@ internal class BackgroundCheckService : JobService() {
             scope.launch {
                 try {
                     check.run()
+                } catch (stopped: CancellationException) {
+                    throw stopped
+                } catch (_: Exception) {
+                    // No check is worth the app's process; the next hour asks again.
+                    return@launch
                 } finally {
-                    jobFinished(parameters, false)
+                    unlessRefused(Unit) { jobFinished(parameters, false) }
                 }
             }
         return true

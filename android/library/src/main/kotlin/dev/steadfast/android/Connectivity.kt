@@ -30,7 +30,8 @@ internal data class SystemProxy(
  * Watches the default network and tells when anything about it changed that sockets would not survive, or that makes another
  * try worth while: another network, an address that is gone, the portal passed, another proxy, blocked or allowed.
  *
- * Calls [report] on a thread of the system's, once the new network is known whole.
+ * Calls [report] in the order of events, on a thread of the system's or of whoever starts, once the new network is known whole.
+ * It must return at once.
  */
 internal class Connectivity(
     context: Context,
@@ -41,31 +42,44 @@ internal class Connectivity(
     private var seen: Seen? = null
     private var reported: Seen? = null
     private var watching = false
+    private var stopped = false
 
-    /** Starts to watch, and reports what there is. */
+    /** Starts to watch, and reports what there is. To be called again where the system may have refused before. */
     fun start() {
         synchronized(lock) {
-            if (watching) return
+            if (watching || stopped) return
             watching = true
         }
-        try {
-            checkNotNull(manager).registerDefaultNetworkCallback(callback)
-            if (manager.activeNetwork == null) tell(Seen.NONE)
-        } catch (_: RuntimeException) {
-            // Some Android 11 devices refuse, and any app may have too many callbacks: then nobody knows.
-            synchronized(lock) { watching = false }
-            report(Path.Unknown, null)
+        val registered =
+            unlessRefused(false) {
+                checkNotNull(manager).registerDefaultNetworkCallback(callback)
+                true
+            }
+        val isThere = unlessRefused(true) { manager?.activeNetwork != null }
+        synchronized(lock) {
+            if (stopped) {
+                if (registered) unregister()
+            } else if (!registered) {
+                // Some Android 11 devices refuse, and any app may have too many callbacks: then nobody knows.
+                watching = false
+                if (reported != Seen.UNKNOWN) tell(Seen.UNKNOWN)
+            } else if (!isThere && seen == null) {
+                // The system says nothing of a network that is not there; one that came meanwhile has been told.
+                tell(Seen.NONE)
+            }
         }
     }
 
-    /** Stops; nothing is reported afterwards. */
+    /** Stops for good; nothing is reported afterwards. */
     fun stop() {
         synchronized(lock) {
-            if (!watching) return
+            stopped = true
+            if (watching) unregister()
             watching = false
         }
-        manager?.unregisterNetworkCallback(callback)
     }
+
+    private fun unregister(): Unit = unlessRefused(Unit) { manager?.unregisterNetworkCallback(callback) }
 
     private val callback =
         object : ConnectivityManager.NetworkCallback() {
@@ -74,8 +88,8 @@ internal class Connectivity(
                 if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) {
                     change { Seen(network) }
                 } else {
-                    val capabilities = manager?.getNetworkCapabilities(network)
-                    val link = manager?.getLinkProperties(network)
+                    val capabilities = unlessRefused(null) { manager?.getNetworkCapabilities(network) }
+                    val link = unlessRefused(null) { manager?.getLinkProperties(network) }
                     change { Seen(network, Way.of(capabilities), Link.of(link)) }
                 }
             }
@@ -104,21 +118,18 @@ internal class Connectivity(
     ) = change { seen -> if (seen?.network == network) change(seen) else seen }
 
     private fun change(change: (Seen?) -> Seen?) {
-        val now =
-            synchronized(lock) {
-                seen = change(seen)
-                seen
-            }
-        if (now != null && now.isWhole) tell(now)
+        synchronized(lock) {
+            val now = change(seen)
+            seen = now
+            if (now != null && now.isWhole) tell(now)
+        }
     }
 
+    /** Only with the lock, so that what is said last is what came last. */
     private fun tell(now: Seen) {
-        val differs =
-            synchronized(lock) {
-                val before = reported
-                if (watching) reported = now
-                watching && now.differsFrom(before)
-            }
+        if (stopped) return
+        val differs = now.differsFrom(reported)
+        reported = now
         if (differs) report(now.path, now.link?.proxy)
     }
 }
@@ -135,6 +146,7 @@ private data class Seen(
     val path
         get() =
             when {
+                this === UNKNOWN -> Path.Unknown
                 network == null || blocked -> Path.Down
                 way == Way.Validated -> Path.Up
                 else -> Path.Unknown
@@ -150,6 +162,9 @@ private data class Seen(
 
     companion object {
         val NONE = Seen(null)
+
+        /** Nobody knows. */
+        val UNKNOWN = Seen(null, Way.Untried)
     }
 }
 

@@ -10,6 +10,7 @@ import kotlinx.coroutines.withTimeout
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
 import org.junit.Test
@@ -18,6 +19,9 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
 
 @RunWith(RobolectricTestRunner::class)
 class BackgroundChecksTest {
@@ -47,6 +51,41 @@ class BackgroundChecksTest {
         assertSame(first, scheduler.allPendingJobs.single())
         checks.cancel()
         assertEquals(0, scheduler.allPendingJobs.size)
+    }
+
+    @Test
+    @Config(shadows = [RefusingJobs::class])
+    fun `a system that takes no more jobs ends nothing, and is asked again by the next start`() {
+        RefusingJobs.refuse {
+            checks.schedule()
+            checks.cancel()
+        }
+        assertEquals(0, scheduler.allPendingJobs.size)
+        checks.schedule()
+        assertTrue(scheduler.allPendingJobs.single().isPersisted)
+    }
+
+    @Test
+    @Config(shadows = [RefusingJobs::class])
+    fun `an app that may not start with the device has its check until then`() {
+        RefusingJobs.persisted.refuse { checks.schedule() }
+        assertFalse(scheduler.allPendingJobs.single().isPersisted)
+    }
+
+    @Test
+    fun `a check that fails is no end of the app, and the system hears that it is done`() {
+        val escaped = LinkedBlockingQueue<Throwable>()
+        val before = Thread.getDefaultUncaughtExceptionHandler()
+        Thread.setDefaultUncaughtExceptionHandler { _, failure -> escaped += failure }
+        try {
+            BackgroundChecks.current = BackgroundCheck { error("of its own") }
+            val service = Robolectric.setupService(BackgroundCheckService::class.java)
+            assertTrue(service.onStartJob(parameters()))
+            finished(service)
+            assertNull(escaped.poll(100, TimeUnit.MILLISECONDS))
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before)
+        }
     }
 
     @Test

@@ -38,6 +38,51 @@ class ConnectivityTest {
         assertEquals(listOf(Path.Down to null), reports)
     }
 
+    /** Or the app would be offline on a network that works. */
+    @Test
+    @Config(shadows = [RefusingNetworks::class])
+    fun `a network that comes while it starts is not taken for gone`() {
+        shadowOf(manager).setDefaultNetworkActive(false)
+        shadowOf(manager).setActiveNetworkInfo(null)
+        RefusingNetworks.arriving = {
+            shadowOf(manager).setNetworkCapabilities(wifi, capabilities(setOf(validated)))
+            onAvailable(wifi)
+            onCapabilitiesChanged(wifi, capabilities(setOf(validated)))
+            onLinkPropertiesChanged(wifi, link("192.0.2.7"))
+        }
+        try {
+            connectivity.start()
+        } finally {
+            RefusingNetworks.arriving = null
+        }
+        assertEquals(listOf(Path.Up to null), reports)
+    }
+
+    @Test
+    @Config(shadows = [RefusingNetworks::class])
+    fun `where the system refuses, nobody knows, until it does not`() {
+        RefusingNetworks.refuse {
+            connectivity.start()
+            connectivity.start()
+        }
+        assertEquals(listOf(Path.Unknown to null), reports)
+        connectivity.start()
+        appears(wifi, setOf(validated))
+        assertEquals(Path.Up to null, reports.last())
+        RefusingNetworks.refuse { connectivity.stop() }
+        lost(wifi)
+        connectivity.start()
+        assertEquals(Path.Up to null, reports.last())
+    }
+
+    @Test
+    @Config(sdk = [24], shadows = [RefusingNetworks::class])
+    fun `a network that the system does not describe is not down`() {
+        start()
+        RefusingNetworks.capabilities.refuse { callbacks { it.onAvailable(wifi) } }
+        assertEquals(listOf(Path.Unknown to null), reports)
+    }
+
     @Test
     fun `a network counts once it is known whole`() {
         start()

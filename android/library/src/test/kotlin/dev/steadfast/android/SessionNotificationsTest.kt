@@ -81,6 +81,15 @@ class SessionNotificationsTest {
     }
 
     @Test
+    @Config(shadows = [RefusingNotifications::class])
+    fun `what the system does not take counts neither as shown nor as taken back`() {
+        RefusingNotifications.refuse { assertFalse(notifications.show(ended)) }
+        assertTrue(notifications.show(ended))
+        RefusingNotifications.refuse { assertFalse(notifications.withdraw(ended.tag)) }
+        assertTrue(notifications.withdraw(ended.tag))
+    }
+
+    @Test
     @Config(sdk = [35])
     fun `it has a channel of its own, so that it shows although others are off`() {
         manager.createNotificationChannel(NotificationChannel("messages", "Messages", NotificationManager.IMPORTANCE_NONE))

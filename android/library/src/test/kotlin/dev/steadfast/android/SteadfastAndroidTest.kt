@@ -17,6 +17,7 @@ import dev.steadfast.core.SignIn
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
@@ -91,11 +92,9 @@ class SteadfastAndroidTest {
         suspend(page)
         await { alice.until { it.link == Link.Paused } }
         server.revokeSessionsLater("alice")
-        val service = Robolectric.setupService(BackgroundCheckService::class.java)
         assertNotNull(application.getSystemService(JobScheduler::class.java)!!.allPendingJobs.single())
-        assertTrue(service.onStartJob(ReflectionHelpers.newInstance(JobParameters::class.java)))
+        anHourPasses()
         await { alice.until { it.shows is Shows.SignIn } }
-        eventually { shadowOf(service).isJobFinished }
         val shown = shadowOf(manager).allNotifications.single()
         assertTrue("Session Expired" in shown.extras.getCharSequence("android.text").toString())
         await { android.core.notices.first { it.isEmpty() } }
@@ -153,6 +152,52 @@ class SteadfastAndroidTest {
         eventually { alarms.scheduledAlarms.isEmpty() }
     }
 
+    /** MM-T1015, MM-T1016. */
+    @Test
+    @Suppress("DEPRECATION") // What it replaced the fields of ScheduledAlarm with is not visible to Kotlin.
+    fun `an expiry that comes while nobody looks is told once, by the system's clock`() {
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
+        eventually { alarms.scheduledAlarms.size == 1 }
+        val left = alice.state.value.expiresAtMillis!! - System.currentTimeMillis()
+        server.turn("clock_advance", """{"by":${left - SOON_MILLIS}}""")
+        await { alice.verify(SAFETY_MILLIS) }
+        val due = { alarms.scheduledAlarms.singleOrNull()?.triggerAtMs ?: Long.MAX_VALUE }
+        eventually { due() < System.currentTimeMillis() + 2 * SOON_MILLIS }
+        suspend(page)
+        await { alice.until { it.link == Link.Paused } }
+        eventually { due() < System.currentTimeMillis() }
+        // The server is asked before the system's clock, which is late, comes to it.
+        anHourPasses()
+        await { alice.until { it.shows is Shows.SignIn } }
+        assertEquals(0, shadowOf(manager).size())
+        val alarm = alarms.scheduledAlarms.single()
+        ExpiryReminderReceiver().onReceive(application, shadowOf(alarm.operation).savedIntent)
+        anHourPasses()
+        val shown = shadowOf(manager).allNotifications.single()
+        assertTrue("may have expired" in shown.extras.getCharSequence("android.text").toString())
+        // The page says the rest.
+        front()
+        eventually { shadowOf(manager).size() == 0 }
+    }
+
+    @Test
+    fun `what the user allows in the system's settings holds with the return to the app`() {
+        shadowOf(manager).setNotificationsEnabled(false)
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live && it.expiresAtMillis != null } }
+        page.windowFocusChanged(false)
+        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.SETTLE_MILLIS))
+        val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
+        assertTrue(alarms.scheduledAlarms.isEmpty())
+        shadowOf(manager).setNotificationsEnabled(true)
+        page.windowFocusChanged(true)
+        eventually { alarms.scheduledAlarms.size == 1 }
+    }
+
     @Test
     fun `a link that no sign-in waits for is refused, in front`() {
         val link = Intent(Intent.ACTION_VIEW, Uri.parse("mmauth://callback?MMAUTHTOKEN=stolen"))
@@ -185,6 +230,12 @@ class SteadfastAndroidTest {
 
     private fun open() = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
 
+    private fun anHourPasses() {
+        val service = Robolectric.setupService(BackgroundCheckService::class.java)
+        assertTrue(service.onStartJob(ReflectionHelpers.newInstance(JobParameters::class.java)))
+        eventually { shadowOf(service).isJobFinished }
+    }
+
     private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
 
     private fun front(): ActivityController<Page> {
@@ -206,4 +257,9 @@ class SteadfastAndroidTest {
     }
 
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
+
+    private companion object {
+        /** How long the session has left when its user puts the phone away. */
+        const val SOON_MILLIS = 5_000L
+    }
 }
