@@ -118,3 +118,26 @@ async fn headers_can_be_stripped() {
     );
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_file_that_is_cut_off_is_no_file() {
+    use tokio::io::AsyncWriteExt;
+    let server = server().await;
+    let token = alice(&server).await;
+    let channel = server.control().channel_id();
+    let from = server.control().request_count();
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    let half = format!(
+        "POST /api/v4/files?channel_id={channel}&filename=x HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: 8\r\n\r\nhalf"
+    );
+    client.write_all(half.as_bytes()).await.unwrap();
+    drop(client);
+    let answered = server
+        .control()
+        .wait_from(from, |request| request.status.is_some())
+        .await;
+    assert_eq!(answered.status, Some(400));
+    server.stop().await;
+}

@@ -192,15 +192,8 @@ async fn answer(
         }
     }
     match body {
-        Some(body) => call.body = body,
-        None => {
-            let error = ApiError::new(
-                413,
-                "api.context.request_body_too_large.app_error",
-                "Unable to process request. Request body too large.",
-            );
-            return respond_with_error(call, &error, &language);
-        }
+        Ok(body) => call.body = body,
+        Err(error) => return respond_with_error(call, &error, &language),
     }
     if route::can_do_without(endpoint) && shared.world().settings.busy {
         return respond_with_error(call, &ApiError::server_busy(), &language);
@@ -371,12 +364,24 @@ fn common_headers(shared: &Shared, request_id: &str) -> Headers {
     headers
 }
 
-/// Reads a body to its end; `None` when it is larger than the limit. One that
-/// is larger than `kept_most` reads as empty.
-async fn read_body(mut body: Incoming, limit: usize, kept_most: usize) -> Option<Vec<u8>> {
+/// Reads a body to its end; fails when it is larger than the limit, or cut
+/// off. One that is larger than `kept_most` reads as empty.
+async fn read_body(
+    mut body: Incoming,
+    limit: usize,
+    kept_most: usize,
+) -> Result<Vec<u8>, ApiError> {
     let mut kept = Vec::new();
     let mut length = 0_usize;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Some(frame) = body.frame().await {
+        // Its client has left, so nobody will read which error it is.
+        let frame = frame.map_err(|_| {
+            ApiError::new(
+                400,
+                "api.context.invalid_body_param.app_error",
+                "Invalid or missing body in request.",
+            )
+        })?;
         let data: Bytes = frame.into_data().unwrap_or_default();
         length += data.len();
         if length <= kept_most {
@@ -385,7 +390,14 @@ async fn read_body(mut body: Incoming, limit: usize, kept_most: usize) -> Option
             kept.clear();
         }
     }
-    (length <= limit).then_some(kept)
+    if length > limit {
+        return Err(ApiError::new(
+            413,
+            "api.context.request_body_too_large.app_error",
+            "Unable to process request. Request body too large.",
+        ));
+    }
+    Ok(kept)
 }
 
 fn parse_query(query: &str) -> Vec<(String, String)> {
