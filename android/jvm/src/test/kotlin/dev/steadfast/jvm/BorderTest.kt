@@ -1,10 +1,12 @@
 package dev.steadfast.jvm
 
 import com.sun.jna.NativeLibrary
+import dev.steadfast.core.Body
 import dev.steadfast.core.Core
 import dev.steadfast.core.CoreInterface
 import dev.steadfast.core.Device
 import dev.steadfast.core.DeviceKind
+import dev.steadfast.core.Download
 import dev.steadfast.core.FfiConverterString
 import dev.steadfast.core.FfiConverterTypeDevice
 import dev.steadfast.core.HostState
@@ -15,6 +17,7 @@ import dev.steadfast.core.Request
 import dev.steadfast.core.SignIn
 import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.TransferInterface
 import dev.steadfast.core.defaultConfig
 import dev.steadfast.core.fileKeyStore
 import dev.steadfast.core.libraryVersion
@@ -27,6 +30,7 @@ import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
+import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -80,17 +84,20 @@ class BorderTest {
             assertEquals("content", phone.shows())
         }
 
-    /** Text of a mebibyte comes and goes whole. */
+    /** Text of a mebibyte goes and comes whole. */
     @Test
     fun `a large body comes over whole`() =
         test {
             val phone = world.signedIn()
-            val message = "\uD83D\uDE00".repeat(4_000)
-            val channel = phone.core.request(phone.account, Request(Method.GET, "/api/v4/users/me"))
-            assertEquals(200, channel.status)
-            val id = world.server.turn("post", "user" to "alice", "message" to message).asJsonObject["id"].asString
-            val back = phone.core.request(phone.account, Request(Method.GET, "/api/v4/posts/$id"))
-            assertTrue(back.body.decodeToString().contains(message))
+            val text = "\uD83D\uDE00".repeat(MEBIBYTE / 4).encodeToByteArray()
+            assertEquals(MEBIBYTE, text.size)
+            val query = listOf(NameValue("channel_id", phone.channel()), NameValue("filename", "text"))
+            val body = Body("text/plain", text)
+            val sent = phone.core.request(phone.account, Request(Method.POST, "/api/v4/files", query, body = body))
+            assertEquals(201, sent.status)
+            val back = phone.core.request(phone.account, Request(Method.GET, "/api/v4/files/${fileOf(sent)}"))
+            assertEquals(200, back.status)
+            assertArrayEquals(text, back.body)
         }
 
     @Test
@@ -113,7 +120,7 @@ class BorderTest {
         assertTrue("$failures", failures.isEmpty())
     }
 
-    /** Hazard C05. */
+    /** From every thread at once, nothing is lost or mixed up. */
     @Test
     fun `a hundred threads use one core at once`() =
         test {
@@ -222,51 +229,7 @@ class BorderTest {
         }
     }
 
-    /** Hazard C08. */
-    @Test
-    fun `opened and closed again and again, nothing grows`() =
-        test {
-            val cycles = Integer.getInteger("steadfast.cycles", 1_000)
-            val folder = world.folder()
-
-            suspend fun cycle() {
-                val core = opened(folder)
-                val waiting = launch(start = CoroutineStart.UNDISPATCHED) { codeOf { core.changes(Long.MAX_VALUE) } }
-                core.accounts()
-                core.shutDown()
-                waiting.join()
-                core.close()
-            }
-            repeat(100) { cycle() }
-            System.gc()
-            val before = Footprint.now()
-            repeat(cycles) { cycle() }
-            System.gc()
-            eventually("as many threads as before: $before, ${Footprint.now()}") { Footprint.now().threads <= before.threads + 4 }
-            val after = Footprint.now()
-            println("$cycles cycles: $before, then $after")
-            assertTrue("$before $after", after.files <= before.files + 4)
-            assertTrue("$before $after", after.residentKib <= before.residentKib + 64 * 1024)
-        }
-
-    private data class Footprint(
-        val files: Int,
-        val threads: Int,
-        val residentKib: Int,
-    ) {
-        companion object {
-            fun now(): Footprint {
-                val status = File("/proc/self/status").readLines().associate { it.substringBefore(':') to it.substringAfter(':').trim() }
-                return Footprint(
-                    File("/proc/self/fd").list()!!.size,
-                    status.getValue("Threads").toInt(),
-                    status.getValue("VmRSS").removeSuffix(" kB").toInt(),
-                )
-            }
-        }
-    }
-
-    /** Hazard C07. */
+    /** Hazard C06. */
     @Test
     fun `after the end every call is answered with closed, and what is at hand still shows`() =
         test {
@@ -304,7 +267,7 @@ class BorderTest {
             assertFalse(secret, Person.ALICE.password in secret)
         }
 
-    /** What an app may call on its main thread. */
+    /** What an app may call on its main thread. Hazard C07. */
     @Test
     fun `no call holds the thread that makes it`() =
         test {
@@ -327,11 +290,19 @@ class BorderTest {
             measure("obligations") { core.obligations() }
             measure("reminders") { core.reminders() }
             measure("networkChanged") { core.networkChanged(NetworkPath.UNKNOWN) }
-            val atOnce = CoreInterface::class.java.methods.filterNot { method -> method.isSuspend }.map { it.name }
-            assertEquals("every call that does not wait", atOnce.filterNot { "default" in it }.toSet(), figures.keys.toSet())
+            assertEquals("every call that does not wait", atOnce(CoreInterface::class.java), figures.keys.toSet())
+            val transfer = core.download(account, Download("/api/v4/users/me", File(phone.folder, "me").path))
+            measure("Transfer.progress") { transfer.progress() }
+            measure("Transfer.cancel") { transfer.cancel() }
+            assertEquals(atOnce(TransferInterface::class.java), setOf("progress", "cancel"))
 
             // Those that wait hold the thread only until they do.
-            for ((name, call) in suspending(phone)) {
+            val ofTransfer =
+                mapOf<String, suspend () -> Any?>(
+                    "Transfer.progressAfter" to { transfer.progressAfter(transfer.progress()) },
+                    "Transfer.finished" to { transfer.finished() },
+                )
+            for ((name, call) in ofTransfer + suspending(phone)) {
                 if (name in setOf("shutDown", "hostState")) continue
                 val times =
                     (1..5).map {
@@ -346,6 +317,9 @@ class BorderTest {
             assertTrue("$slow", slow.isEmpty())
         }
 }
+
+/** Calls of an interface that do not wait. */
+private fun atOnce(of: Class<*>): Set<String> = of.methods.filterNot { it.isSuspend || "default" in it.name }.map { it.name }.toSet()
 
 val java.lang.reflect.Method.isSuspend: Boolean
     get() = parameterTypes.lastOrNull()?.name == "kotlin.coroutines.Continuation"

@@ -17,7 +17,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
 
-/** A cancelled coroutine stops waiting, and nothing that the server has done is lost. Hazard C04. */
+/** A cancelled coroutine stops waiting, and nothing that the server has done is lost. Hazard C05. */
 class CancellationTest {
     @get:Rule
     val world = World()

@@ -1,23 +1,16 @@
 package dev.steadfast.jvm
 
-import dev.steadfast.core.ClientCertificate
-import dev.steadfast.core.ClientCertificates
 import dev.steadfast.core.Config
+import dev.steadfast.core.Destination
 import dev.steadfast.core.HostException
-import dev.steadfast.core.KeyAnswer
-import dev.steadfast.core.KeyStore
-import dev.steadfast.core.KeyWritten
 import dev.steadfast.core.LogLevel
 import dev.steadfast.core.LogRecord
 import dev.steadfast.core.LogSink
 import dev.steadfast.core.NetworkProfile
 import dev.steadfast.core.Proxy
-import dev.steadfast.core.Resolver
 import dev.steadfast.core.SignIn
-import dev.steadfast.core.SignatureKind
 import dev.steadfast.core.Standing
 import dev.steadfast.core.clearLogSink
-import dev.steadfast.core.fileKeyStore
 import dev.steadfast.core.setLogSink
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -28,7 +21,6 @@ import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
-import java.util.concurrent.atomic.AtomicInteger
 
 /** Whatever the app throws where the core asks it stays where it is, and nobody is signed out for it. */
 class ForeignTest {
@@ -53,22 +45,27 @@ class ForeignTest {
         return try {
             error("${deeper(0)}")
         } catch (full: StackOverflowError) {
-            full
+            // A thousand lines each time that somebody prints it.
+            full.apply { stackTrace = stackTrace.take(2).toTypedArray() }
         }
     }
 
-    /** Q10. Hazards B04, C06. */
+    /** Q10. Hazards B04, C02. */
     @Test
     fun `a key store that throws is unavailable, never absent and never done`() =
         test {
-            val keys = Keys(fileKeyStore(world.folder().path))
+            val keys = Keys(world.folder())
             val phone = world.device(keys = keys)
             phone.signInAndConnect(Person.ALICE)
             server.sessionsGrowUp()
             for (made in throwables) {
+                keys.throwsIn = setOf("store")
+                keys.throws = made
+                assertEquals("key_store_unavailable", codeOf { phone.core.signIn(phone.typed(Person.BOB)) })
+                eventually("nobody's session is given up") { server.sessions("bob").isEmpty() }
                 phone.switchOff()
                 val written = keys.written.get()
-                keys.throws = made
+                keys.throwsIn = setOf("load", "store")
                 phone.switchOn()
                 phone.until("locked by ${made()}") { it.accounts.single().standing == Standing.LOCKED }
                 assertFalse(phone.shows().startsWith("sign in"))
@@ -83,13 +80,36 @@ class ForeignTest {
             }
             assertEquals(Standing.ACTIVE, phone.verify())
             assertTrue("${phone.told}", phone.told.isEmpty())
+            assertEquals("each was asked", setOf("load", "store"), keys.thrown)
+        }
+
+    /** Hazard C02. */
+    @Test
+    fun `a key that cannot be deleted now is deleted with the next start, and the user is signed out all the same`() =
+        test {
+            val folder = world.folder()
+            val keys = Keys(folder)
+            val phone = world.device(keys = keys)
+            for (made in throwables) {
+                phone.signInAndConnect(Person.ALICE)
+                keys.throwsIn = setOf("delete")
+                keys.throws = made
+                phone.core.signOut(phone.account)
+                assertEquals("sign in: null", phone.shows())
+                eventually("no session after ${made()}") { server.sessions("alice").isEmpty() }
+                assertTrue("it threw ${made()}", keys.thrown.remove("delete"))
+                assertEquals(1, keysOf(folder).size)
+                keys.throws = null
+                phone.restart()
+                eventually("deleted after ${made()}") { keysOf(folder).isEmpty() }
+            }
         }
 
     /** Q10. Hazard B04. */
     @Test
     fun `a key store that hangs holds up nobody but the account`() =
         test {
-            val keys = Keys(fileKeyStore(world.folder().path))
+            val keys = Keys(world.folder())
             val phone = world.device(keys = keys)
             phone.signInAndConnect(Person.ALICE)
             phone.switchOff()
@@ -104,7 +124,7 @@ class ForeignTest {
             phone.until("active") { it.accounts.single().standing == Standing.ACTIVE }
         }
 
-    /** Hazard C06. */
+    /** Hazard C02. */
     @Test
     fun `a resolver that throws knows no name, and is asked again`() =
         test {
@@ -124,12 +144,12 @@ class ForeignTest {
             phone.untilLive(account)
         }
 
-    /** Hazard C06. */
+    /** Hazard C02. */
     @Test
     fun `certificates that throw are none, and the core stays usable`() =
         test {
             val certificates = Certificates()
-            val gate = Gate(world.folder())
+            val gate = Gate(world.folder(), server)
             val trusting = { config: Config -> config.copy(extraAuthorities = config.extraAuthorities + gate.authority) }
             val phone = world.device(config = trusting, certificates = certificates)
             val profile = NetworkProfile(Proxy.System, null, "work", null)
@@ -146,7 +166,46 @@ class ForeignTest {
             phone.signInAndConnect(Person.ALICE)
         }
 
-    /** Hazard C06. */
+    /** Hazards C02, E09. */
+    @Test
+    fun `a certificate's key signs over the border, and one that throws is not there now`() =
+        test {
+            val device = Identity(world.folder(), "device")
+            val platform = Platform(device)
+            Gate(world.folder(), server, device).use { gate ->
+                val trusting = { config: Config -> config.copy(extraAuthorities = config.extraAuthorities + gate.authority) }
+                val phone = world.device(config = trusting, certificates = platform)
+                val profile = { name: String -> NetworkProfile(Proxy.System, null, name, null) }
+                for (without in listOf(Destination(gate.url), Destination(gate.url, profile("other")))) {
+                    assertEquals("client_certificate_needed", codeOf { phone.core.probeServer(without) })
+                }
+                assertEquals(0 to 0, gate.passed.get() to platform.asked.get())
+
+                val typed = SignIn(gate.url, Person.ALICE.login, Person.ALICE.password, profile = profile("work"))
+                val account = phone.core.signIn(typed)
+                phone.untilLive(account)
+                assertEquals(1, phone.core.activeSessions(account).size)
+                val (passed, signed) = gate.passed.get() to platform.asked.get()
+                // Most handshakes are short, and need no signature.
+                assertTrue("$signed of $passed", signed in 1..passed)
+
+                // One that never got through, so that no handshake is short.
+                val locked = world.device(config = trusting, certificates = platform)
+                for (made in throwables) {
+                    platform.throws = made
+                    val asked = platform.asked.get()
+                    val code = codeOf { locked.core.probeServer(Destination(gate.url, profile("work"))) }
+                    assertEquals("after ${made()}", "client_certificate_unavailable", code)
+                    assertTrue("asked", platform.asked.get() > asked)
+                }
+                platform.throws = null
+                locked.core.probeServer(Destination(gate.url, profile("work")))
+                assertEquals(Standing.ACTIVE, phone.verify())
+                assertTrue("${phone.told}", phone.told.isEmpty())
+            }
+        }
+
+    /** Hazard C02. */
     @Test
     fun `a log sink that throws loses its record, and the next one comes`() =
         test {
@@ -165,69 +224,17 @@ class ForeignTest {
             }
         }
 
-    /** A key store that asks the core from within is no deadlock. */
+    /** A key store that asks the core from within is no deadlock. Hazard C04. */
     @Test
     fun `a key store may ask the core`() =
         test {
-            val keys = Keys(fileKeyStore(world.folder().path))
+            val keys = Keys(world.folder())
             val phone = world.device(keys = keys)
             keys.before = { phone.core.accounts() }
             phone.signInAndConnect(Person.ALICE)
             phone.core.dataKey(phone.account)
             phone.core.signOut(phone.account)
         }
-}
-
-private class Keys(
-    private val inner: KeyStore,
-) : KeyStore {
-    @Volatile var throws: (() -> Throwable)? = null
-
-    @Volatile var before: () -> Unit = {}
-    val written = AtomicInteger()
-
-    private fun <T> ask(call: () -> T): T {
-        before()
-        throws?.let { throw it() }
-        return call()
-    }
-
-    override fun load(name: String): KeyAnswer = ask { inner.load(name) }
-
-    override fun store(
-        name: String,
-        key: ByteArray,
-    ): KeyWritten = ask { inner.store(name, key).also { written.incrementAndGet() } }
-
-    override fun delete(name: String): KeyWritten = ask { inner.delete(name).also { written.incrementAndGet() } }
-}
-
-private class Names : Resolver {
-    @Volatile var throws: (() -> Throwable)? = null
-    val asked = AtomicInteger()
-
-    override fun resolve(host: String): List<String> {
-        asked.incrementAndGet()
-        throws?.let { throw it() }
-        return listOf("127.0.0.1")
-    }
-}
-
-private class Certificates : ClientCertificates {
-    @Volatile var throws: (() -> Throwable)? = null
-    val asked = AtomicInteger()
-
-    override fun certificate(name: String): ClientCertificate? {
-        asked.incrementAndGet()
-        throws?.let { throw it() }
-        return null
-    }
-
-    override fun sign(
-        name: String,
-        kind: SignatureKind,
-        message: ByteArray,
-    ): ByteArray? = null
 }
 
 private class Sink(

@@ -1,9 +1,6 @@
 package dev.steadfast.jvm
 
 import dev.steadfast.core.EraseReason
-import dev.steadfast.core.KeyAnswer
-import dev.steadfast.core.KeyStore
-import dev.steadfast.core.KeyWritten
 import dev.steadfast.core.LegacyEntry
 import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
@@ -11,7 +8,6 @@ import dev.steadfast.core.NetworkPath
 import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Reason
 import dev.steadfast.core.Standing
-import dev.steadfast.core.fileKeyStore
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import org.junit.Assert.assertArrayEquals
@@ -25,7 +21,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
 import java.io.File
-import java.util.concurrent.atomic.AtomicInteger
+import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.locks.LockSupport
 
 /** What a user sees of what the device keeps: of a session, of what is owed, of keys, and of an older app. */
@@ -102,7 +98,7 @@ class KeptTest {
             server.turn("clock_advance", "by" to 150_000)
             server.revoke("alice")
             val order = wipeOrder()
-            assertEquals("the token's and the data's", 2, keysOf(signedIn.folder).size)
+            assertEquals("the token's and the data's", 2, keysOf(File(signedIn.folder, "keys")).size)
 
             val left = mutableListOf<Int>()
             do {
@@ -113,7 +109,7 @@ class KeptTest {
                 phone.ask("stop-at $step")
                 val said = phone.ask("push $order")
                 phone.kill()
-                left += keysOf(phone.folder).size
+                left += keysOf(File(phone.folder, "keys")).size
                 assertFinished(phone, order)
             } while (said == "stopped")
             println("keys left when killed at each step of a wipe, and at its end: $left")
@@ -128,7 +124,7 @@ class KeptTest {
         phone.start()
         phone.ask("push $order")
         assertTrue(phone.ask("until-signed-out"), phone.ask("shows").startsWith("sign in"))
-        assertEquals("neither the token's nor the data's", emptySet<String>(), keysOf(phone.folder))
+        assertEquals("neither the token's nor the data's", emptySet<String>(), keysOf(File(phone.folder, "keys")))
         // The app is killed before it erases, and again before it says so; it owes it until then, and no longer.
         val owed = phone.ask("owes")
         assertTrue(owed, owed.matches(Regex("\\d+")))
@@ -142,10 +138,6 @@ class KeptTest {
         assertTrue(phone.ask("shows").startsWith("sign in"))
         phone.kill()
     }
-
-    /** Those that open something of an account; the outbox has its own. */
-    private fun keysOf(folder: File): Set<String> =
-        File(folder, "keys").list()!!.filter { it.endsWith(".key") && it != "outbox.key" }.toSet()
 
     private suspend fun wipeOrder(): String {
         var order: String? = null
@@ -161,40 +153,19 @@ class KeptTest {
         return order!!
     }
 
-    /** The platform's key store as it is, or as [hinders] makes it. */
-    private class Hindered(
-        private val inner: KeyStore,
-    ) : KeyStore {
-        @Volatile var hinders: (() -> Unit)? = null
-        val written = AtomicInteger()
-
-        private fun <T> ask(call: () -> T): T {
-            hinders?.invoke()
-            return call()
-        }
-
-        override fun load(name: String): KeyAnswer = ask { inner.load(name) }
-
-        override fun store(
-            name: String,
-            key: ByteArray,
-        ): KeyWritten = ask { inner.store(name, key).also { written.incrementAndGet() } }
-
-        override fun delete(name: String): KeyWritten = ask { inner.delete(name).also { written.incrementAndGet() } }
-    }
-
-    private suspend fun lockedUntilItWorks(hinders: Hindered.() -> Unit) {
-        val keys = Hindered(fileKeyStore(world.folder().path))
+    private suspend fun lockedUntilItWorks(hinders: (stillSo: () -> Boolean) -> Unit) {
+        val keys = Keys(world.folder())
         val phone = world.signedIn(keys = keys)
         phone.switchOff()
         val written = keys.written.get()
-        keys.hinders = { keys.hinders() }
+        val isHindered = AtomicBoolean(true)
+        keys.before = { if (isHindered.get()) hinders(isHindered::get) }
         phone.switchOn()
         phone.until("locked") { it.accounts.single().standing == Standing.LOCKED }
         assertFalse(phone.shows().startsWith("sign in"))
         assertEquals("nothing is written", written, keys.written.get())
         // When it works again, nothing else has to happen.
-        keys.hinders = null
+        isHindered.set(false)
         phone.untilLive()
         assertEquals(Standing.ACTIVE, phone.verify())
         assertTrue("${phone.shown}", phone.shown.dropWhile { it != "content" }.none { it.startsWith("sign in") })
@@ -206,10 +177,10 @@ class KeptTest {
     @Test
     fun `q10 a key store that cannot be used at the start signs nobody out, and the account comes back by itself`() =
         test {
-            listOf<Hindered.() -> Unit>(
+            listOf<(() -> Boolean) -> Unit>(
                 { error("the device is locked") },
                 // Longer than the core waits for it; ends with the hindrance.
-                { while (hinders != null) LockSupport.parkNanos(50_000_000) },
+                { stillSo -> while (stillSo()) LockSupport.parkNanos(50_000_000) },
             ).map { async { lockedUntilItWorks(it) } }.awaitAll()
         }
 

@@ -7,7 +7,6 @@ import dev.steadfast.core.Link
 import dev.steadfast.core.NetworkPath
 import dev.steadfast.core.NetworkProfile
 import dev.steadfast.core.Proxy
-import dev.steadfast.core.Resolver
 import dev.steadfast.core.SignIn
 import dev.steadfast.core.Standing
 import dev.steadfast.core.fileKeyStore
@@ -26,7 +25,6 @@ import java.net.InetAddress
 import java.net.ServerSocket
 import java.net.Socket
 import java.util.concurrent.CopyOnWriteArrayList
-import java.util.concurrent.atomic.AtomicInteger
 import kotlin.concurrent.thread
 
 /** How many waits for the next dial are watched; all but the first follow a dial that failed. */
@@ -116,17 +114,6 @@ class WayToServerTest {
         return phone
     }
 
-    private class Flaky : Resolver {
-        @Volatile var isBroken = false
-        val failed = AtomicInteger()
-
-        override fun resolve(host: String): List<String> {
-            if (!isBroken) return listOf("127.0.0.1")
-            failed.incrementAndGet()
-            throw HostException.Failed()
-        }
-    }
-
     private fun isWait(link: Link) = link is Link.Waiting || link is Link.Polling
 
     /** The server goes away, is looked for in vain for a while, and comes back. Gives the waits, in milliseconds. */
@@ -163,17 +150,19 @@ class WayToServerTest {
     }
 
     private suspend fun nameless(): List<Long> {
-        val names = Flaky()
+        val names = Names()
         val phone = world.device(DESKTOP, resolver = names)
         val byName = phone.server.replace("127.0.0.1", "localhost")
         phone.core.signIn(SignIn(byName, Person.ALICE.login, Person.ALICE.password))
         phone.untilLive()
         server.sessionsGrowUp()
+        var asked = 0
         val away = {
-            names.isBroken = true
+            names.throws = { HostException.Failed() }
+            asked = names.asked.get()
             phone.network.act("reset")
         }
-        return awayAndBack(phone, away) { names.isBroken = false }.also { assertTrue(names.failed.get() >= WAITS - 1) }
+        return awayAndBack(phone, away) { names.throws = null }.also { assertTrue(names.asked.get() - asked >= WAITS - 1) }
     }
 
     /**
