@@ -212,8 +212,23 @@ async fn a_forgotten_account_leaves_a_debt_an_obligation_and_nothing_else() {
     core.data_key(account).await.unwrap();
     assert_eq!(keys.names().len(), 3, "token, outbox, data");
 
+    let taken = core.events(account, 0).await.unwrap().last_seq;
     let logout = server.control().request_count();
-    core.forget(account).await.unwrap();
+    // One who waits for events is told that it is gone, not that the core is closed.
+    let (waiting, forgotten) = tokio::join!(
+        async {
+            let mut taken = taken;
+            loop {
+                match core.events(account, taken).await {
+                    Ok(batch) => taken = batch.last_seq,
+                    Err(error) => break error,
+                }
+            }
+        },
+        core.forget(account),
+    );
+    forgotten.unwrap();
+    assert_eq!(waiting, Error::NoSuchAccount);
     assert!(core.accounts().is_empty());
     for outcome in [
         core.snapshot(account).map(|_| ()),

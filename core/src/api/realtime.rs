@@ -12,10 +12,13 @@ impl Steadfast {
     /// A place that this core never gave, such as one kept from an earlier process, is a gap too.
     ///
     /// # Errors
-    /// [`Error::NoSuchAccount`], [`Error::Closed`].
+    /// [`Error::NoSuchAccount`], also when the account is forgotten while this waits; [`Error::Closed`].
     pub async fn events(&self, id: AccountId, after_seq: i64) -> Result<EventBatch, Error> {
         let account = self.engine().account(id)?;
-        let batch = account.events.wait(after_seq).await.ok_or(Error::Closed)?;
+        let Some(batch) = account.events.wait(after_seq).await else {
+            self.engine().account(id)?;
+            return Err(Error::Closed);
+        };
         self.engine().resynced(id, &batch);
         Ok(batch)
     }

@@ -89,9 +89,12 @@ impl Engine {
     async fn unlist(&self, id: AccountId, account: Option<&Account>) {
         if let Some(account) = account {
             account.tokens.forget().await;
-            account.events.close();
         }
         lock(&self.accounts).remove(&id);
+        // Whoever waits for events looks why there are none, and finds it gone.
+        if let Some(account) = account {
+            account.events.close();
+        }
         self.hub
             .change(|changes| changes.accounts.retain(|snapshot| snapshot.id != id));
     }
