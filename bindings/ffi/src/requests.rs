@@ -20,9 +20,11 @@ pub enum Method {
     Patch,
     /// `DELETE`
     Delete,
+    /// `HEAD`: the answer has no body.
+    Head,
 }
 
-to_core!(Method => steadfast::Method { Get, Post, Put, Patch, Delete });
+to_core!(Method => steadfast::Method { Get, Post, Put, Patch, Delete, Head });
 
 /// A parameter or a header.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]

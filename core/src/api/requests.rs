@@ -18,6 +18,9 @@ pub enum Method {
     Patch,
     /// `DELETE`
     Delete,
+    /// `HEAD`: the answer has no body. A Mattermost server itself knows it nowhere and says 404; what stands before it, and a
+    /// plugin, may.
+    Head,
 }
 
 /// A request of the app.

@@ -148,6 +148,7 @@ pub(crate) fn parts(request: Request) -> RequestParts {
         Method::Put => http::Method::PUT,
         Method::Patch => http::Method::PATCH,
         Method::Delete => http::Method::DELETE,
+        Method::Head => http::Method::HEAD,
     };
     let mut parts = RequestParts::new(method, request.path);
     for (name, value) in request.query {

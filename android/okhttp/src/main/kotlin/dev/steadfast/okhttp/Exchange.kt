@@ -143,6 +143,7 @@ internal class Exchange(
             "PUT" -> Method.PUT
             "PATCH" -> Method.PATCH
             "DELETE" -> Method.DELETE
+            "HEAD" -> Method.HEAD
             else -> throw ProtocolException("the core does not send ${request.method}")
         }
 

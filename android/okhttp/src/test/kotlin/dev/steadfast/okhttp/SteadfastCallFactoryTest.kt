@@ -44,6 +44,17 @@ class SteadfastCallFactoryTest {
     }
 
     @Test
+    fun `HEAD is asked as such, and its answer has no body`() {
+        val request = get("/api/v4/users/me").newBuilder().head().build()
+        // The server itself knows it nowhere.
+        calls.newCall(request).execute().use { response ->
+            assertEquals(404, response.code)
+            assertEquals(0, response.body.bytes().size)
+        }
+        assertTrue("\"method\":\"HEAD\"" in server.read("requests"))
+    }
+
+    @Test
     fun `a small file comes in one piece, a large one in several, an empty one as it is`() {
         for (size in listOf(0, 1, 1_000_000, 1 shl 20, (1 shl 20) + 1, 3_500_000)) {
             val content = Random(size).nextBytes(size)
