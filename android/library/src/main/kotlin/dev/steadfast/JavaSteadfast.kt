@@ -1,188 +1,223 @@
 package dev.steadfast
 
-import dev.steadfast.core.ActiveSession
 import dev.steadfast.core.Changes
-import dev.steadfast.core.Confirmation
+import dev.steadfast.core.ClientCertificates
+import dev.steadfast.core.Config
 import dev.steadfast.core.Destination
 import dev.steadfast.core.HostState
 import dev.steadfast.core.HttpProxy
+import dev.steadfast.core.KeyStore
+import dev.steadfast.core.LegacyEntry
+import dev.steadfast.core.LegacyErasable
+import dev.steadfast.core.LegacyResult
+import dev.steadfast.core.MagicLink
 import dev.steadfast.core.NetworkPath
+import dev.steadfast.core.Notice
+import dev.steadfast.core.Notifications
+import dev.steadfast.core.Obligation
+import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.PushReceived
-import dev.steadfast.core.Request
-import dev.steadfast.core.Response
+import dev.steadfast.core.Reminder
+import dev.steadfast.core.Resolver
 import dev.steadfast.core.ServerInfo
 import dev.steadfast.core.SignIn
-import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.SsoMethod
 import dev.steadfast.core.SsoStart
-import dev.steadfast.core.Standing
-import dev.steadfast.core.UserQuery
-import dev.steadfast.core.UserSummary
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.asCoroutineDispatcher
-import kotlinx.coroutines.flow.Flow
+import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.WebCookie
 import kotlinx.coroutines.flow.filterNotNull
-import kotlinx.coroutines.future.future
-import kotlinx.coroutines.launch
+import kotlinx.coroutines.flow.map
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
-import java.util.function.Consumer
 
 /**
- * The core for callers in Java: what is `suspend` in [Steadfast] and [Account] gives a future here. A future that is
- * cancelled only stops waiting. One that fails completes with a [dev.steadfast.core.SteadfastException]; `join` wraps it in a
- * `CompletionException`, `get` in an `ExecutionException`.
+ * The core for callers in Java, whole: what is `suspend` in [Steadfast] gives a future here, and what is a flow there takes a
+ * [Listener]. A future that is cancelled only stops waiting. One that fails completes with a
+ * [dev.steadfast.core.SteadfastException]; `join` wraps it in a `CompletionException`, `get` in an `ExecutionException`.
+ *
+ * A listener is called with what stands now and after each change; of changes that come faster than it takes them, only with
+ * the newest. It ends when the result is closed. After [close] it hears nothing more.
  */
 public class JavaSteadfast(
     /** What this stands before. */
     public val steadfast: Steadfast,
 ) {
-    /** As [Steadfast.ready]. */
-    public fun ready(): CompletableFuture<Void?> = done { steadfast.ready() }
+    private val callers = Callers()
 
-    /**
-     * Has the listener called on the executor with everything as it stands, now and after each change; of changes that come
-     * faster than it takes them, only with the newest. Ends when the result is closed.
-     */
+    /** As [Steadfast.accounts]: null until the vault is open. */
+    public val accounts: List<JavaAccount>? get() = steadfast.accounts.value?.map(::java)
+
+    /** As [Steadfast.changes]: null until the vault is open. */
+    public val changes: Changes? get() = steadfast.changes.value
+
+    /** As [Steadfast.openingProblem]: null if there is none. */
+    public val openingProblem: SteadfastException? get() = steadfast.openingProblem.value
+
+    /** As [Steadfast.account]: null if there is none of that number. */
+    public fun account(id: Long): JavaAccount? = steadfast.account(id)?.let(::java)
+
+    /** As [Steadfast.accounts]. */
+    public fun onAccounts(
+        executor: Executor,
+        listener: Listener<List<JavaAccount>>,
+    ): AutoCloseable = callers.listen(steadfast.accounts.filterNotNull().map { it.map(::java) }, executor, listener)
+
+    /** As [Steadfast.changes]. */
     public fun onChanges(
         executor: Executor,
-        listener: Consumer<Changes>,
-    ): AutoCloseable = listen(steadfast.changes.filterNotNull(), executor, listener)
+        listener: Listener<Changes>,
+    ): AutoCloseable = callers.listen(steadfast.changes.filterNotNull(), executor, listener)
 
-    /** Has the listener called on the executor with the realtime events of an account, as [Account.events]. */
-    public fun onEvents(
-        account: Account,
+    /** As [Steadfast.openingProblem]: called with null if there is none. */
+    public fun onOpeningProblem(
         executor: Executor,
-        listener: Consumer<RealtimeEvent>,
-    ): AutoCloseable = listen(account.events(), executor, listener)
+        listener: Listener<SteadfastException?>,
+    ): AutoCloseable = callers.listen(steadfast.openingProblem, executor, listener)
+
+    /** As [Steadfast.notices]. */
+    public fun onNotices(
+        executor: Executor,
+        listener: Listener<List<Notice>>,
+    ): AutoCloseable = callers.listen(steadfast.notices, executor, listener)
+
+    /** As [Steadfast.withdrawnNotices]. */
+    public fun onWithdrawnNotices(
+        executor: Executor,
+        listener: Listener<List<Long>>,
+    ): AutoCloseable = callers.listen(steadfast.withdrawnNotices, executor, listener)
+
+    /** As [Steadfast.obligations]. */
+    public fun onObligations(
+        executor: Executor,
+        listener: Listener<List<Obligation>>,
+    ): AutoCloseable = callers.listen(steadfast.obligations, executor, listener)
+
+    /** As [Steadfast.reminders]. */
+    public fun onReminders(
+        executor: Executor,
+        listener: Listener<List<Reminder>>,
+    ): AutoCloseable = callers.listen(steadfast.reminders, executor, listener)
+
+    /** As [Steadfast.cookiesDue]. */
+    public fun onCookiesDue(
+        executor: Executor,
+        listener: Listener<List<Long>>,
+    ): AutoCloseable = callers.listen(steadfast.cookiesDue, executor, listener)
+
+    /** As [Steadfast.ready]. */
+    public fun ready(): CompletableFuture<Void?> = callers.done { steadfast.ready() }
 
     /** As [Steadfast.probeServer]. */
-    public fun probeServer(at: Destination): CompletableFuture<ServerInfo> = future { steadfast.probeServer(at) }
+    public fun probeServer(server: String): CompletableFuture<ServerInfo> = callers.future { steadfast.probeServer(server) }
 
-    /** As [Steadfast.signIn]. */
-    public fun signIn(request: SignIn): CompletableFuture<Account> = future { steadfast.signIn(request) }
+    /** As [Steadfast.probeServer]. */
+    public fun probeServer(at: Destination): CompletableFuture<ServerInfo> = callers.future { steadfast.probeServer(at) }
+
+    /** As [Steadfast.signIn]; [SignInBuilder] makes the request. */
+    public fun signIn(request: SignIn): CompletableFuture<JavaAccount> = account { steadfast.signIn(request) }
 
     /** As [Steadfast.adoptToken]. */
     public fun adoptToken(
         at: Destination,
         token: String,
-    ): CompletableFuture<Account> = future { steadfast.adoptToken(at, token) }
+    ): CompletableFuture<JavaAccount> = account { steadfast.adoptToken(at, token) }
 
     /** As [Steadfast.beginSso]. */
     public fun beginSso(
         at: Destination,
         method: SsoMethod,
-    ): CompletableFuture<SsoStart> = future { steadfast.beginSso(at, method) }
+    ): CompletableFuture<SsoStart> = callers.future { steadfast.beginSso(at, method) }
 
     /** As [Steadfast.finishSso]. */
-    public fun finishSso(link: String): CompletableFuture<Account> = future { steadfast.finishSso(link) }
+    public fun finishSso(link: String): CompletableFuture<JavaAccount> = account { steadfast.finishSso(link) }
+
+    /** As [Steadfast.requestMagicLink]. */
+    public fun requestMagicLink(
+        at: Destination,
+        loginId: String,
+    ): CompletableFuture<MagicLink> = callers.future { steadfast.requestMagicLink(at, loginId) }
+
+    /** As [Steadfast.signInWithMagicLink]. */
+    public fun signInWithMagicLink(
+        at: Destination,
+        linkToken: String,
+    ): CompletableFuture<JavaAccount> = account { steadfast.signInWithMagicLink(at, linkToken) }
+
+    /** As [Steadfast.webViewSignedIn]. */
+    public fun webViewSignedIn(
+        at: Destination,
+        page: String,
+        cookies: List<WebCookie>,
+    ): CompletableFuture<JavaAccount> = account { steadfast.webViewSignedIn(at, page, cookies) }
 
     /** As [Steadfast.acknowledgeNotice]. */
-    public fun acknowledgeNotice(id: Long): CompletableFuture<Void?> = done { steadfast.acknowledgeNotice(id) }
+    public fun acknowledgeNotice(id: Long): CompletableFuture<Void?> = callers.done { steadfast.acknowledgeNotice(id) }
 
     /** As [Steadfast.acknowledgeObligation]. */
-    public fun acknowledgeObligation(id: Long): CompletableFuture<Void?> = done { steadfast.acknowledgeObligation(id) }
+    public fun acknowledgeObligation(id: Long): CompletableFuture<Void?> = callers.done { steadfast.acknowledgeObligation(id) }
+
+    /** As [Steadfast.reminderSet]. */
+    public fun reminderSet(
+        id: String,
+        atMillis: Long,
+    ): CompletableFuture<Void?> = callers.done { steadfast.reminderSet(id, atMillis) }
 
     /** As [Steadfast.hostState]. */
-    public fun hostState(state: HostState): CompletableFuture<Void?> = done { steadfast.hostState(state) }
+    public fun hostState(state: HostState): CompletableFuture<Void?> = callers.done { steadfast.hostState(state) }
 
     /** As [Steadfast.networkChanged]. */
+    @JvmOverloads
     public fun networkChanged(
         path: NetworkPath,
-        proxy: HttpProxy?,
-    ): CompletableFuture<Void?> = done { steadfast.networkChanged(path, proxy) }
+        proxy: HttpProxy? = null,
+    ): CompletableFuture<Void?> = callers.done { steadfast.networkChanged(path, proxy) }
 
     /** As [Steadfast.pushReceived]. */
-    public fun pushReceived(values: Map<String, String>): CompletableFuture<PushReceived> = future { steadfast.pushReceived(values) }
+    public fun pushReceived(values: Map<String, String>): CompletableFuture<PushReceived> =
+        callers.future { steadfast.pushReceived(values) }
+
+    /** As [Steadfast.pushReceivedJson]. */
+    public fun pushReceivedJson(json: String): CompletableFuture<PushReceived> = callers.future { steadfast.pushReceivedJson(json) }
+
+    /** As [Steadfast.backgroundCheck]. */
+    public fun backgroundCheck(deadlineMillis: Long): CompletableFuture<List<Notice>> =
+        callers.future { steadfast.backgroundCheck(deadlineMillis) }
 
     /** As [Steadfast.setDeviceId]. */
-    public fun setDeviceId(deviceId: String?): CompletableFuture<Void?> = done { steadfast.setDeviceId(deviceId) }
+    public fun setDeviceId(deviceId: String?): CompletableFuture<Void?> = callers.done { steadfast.setDeviceId(deviceId) }
 
-    /** As [Account.signInAgain]. */
-    public fun signInAgain(
-        account: Account,
-        request: SignInAgain,
-    ): CompletableFuture<Void?> = done { account.signInAgain(request) }
+    /** As [Steadfast.setNotifications]. */
+    public fun setNotifications(notifications: Notifications): CompletableFuture<Void?> =
+        callers.done { steadfast.setNotifications(notifications) }
 
-    /** As [Account.continueSession]. */
-    public fun continueSession(account: Account): CompletableFuture<Void?> = done { account.continueSession() }
+    /** As [Steadfast.importLegacy]. */
+    public fun importLegacy(
+        entries: List<LegacyEntry>,
+        previous: PreviousInstallation,
+    ): CompletableFuture<List<LegacyResult>> = callers.future { steadfast.importLegacy(entries, previous) }
 
-    /** As [Account.signOut]. */
-    public fun signOut(account: Account): CompletableFuture<Void?> = done { account.signOut() }
+    /** As [Steadfast.legacyErasable]. */
+    public fun legacyErasable(): CompletableFuture<List<LegacyErasable>> = callers.future { steadfast.legacyErasable() }
 
-    /** As [Account.forget]. */
-    public fun forget(account: Account): CompletableFuture<Void?> = done { account.forget() }
-
-    /** As [Account.verify]. */
-    public fun verify(
-        account: Account,
-        deadlineMillis: Long,
-    ): CompletableFuture<Standing> = future { account.verify(deadlineMillis) }
-
-    /** As [Account.activeSessions]. */
-    public fun activeSessions(account: Account): CompletableFuture<List<ActiveSession>> = future { account.activeSessions() }
-
-    /** As [Account.endSession]. */
-    public fun endSession(
-        account: Account,
-        sessionId: String,
-    ): CompletableFuture<Void?> = done { account.endSession(sessionId) }
-
-    /** As [Account.endAllMySessions]. */
-    public fun endAllMySessions(account: Account): CompletableFuture<Void?> = done { account.endAllMySessions() }
-
-    /** As [Account.users]. */
-    public fun users(
-        account: Account,
-        query: UserQuery,
-    ): CompletableFuture<List<UserSummary>> = future { account.users(query) }
-
-    /** As [Account.endUserSessions]. */
-    public fun endUserSessions(
-        account: Account,
-        userId: String,
-    ): CompletableFuture<Void?> = done { account.endUserSessions(userId) }
-
-    /** As [Account.prepareEndEveryone]. */
-    public fun prepareEndEveryone(account: Account): CompletableFuture<Confirmation> = future { account.prepareEndEveryone() }
-
-    /** As [Account.confirmEndEveryone]. */
-    public fun confirmEndEveryone(
-        account: Account,
-        confirmation: Confirmation,
-    ): CompletableFuture<Void?> = done { account.confirmEndEveryone(confirmation) }
-
-    /** As [Account.request]. */
-    public fun request(
-        account: Account,
-        request: Request,
-    ): CompletableFuture<Response> = future { account.request(request) }
-
-    /** As [Account.dataKey]. */
-    public fun dataKey(account: Account): CompletableFuture<ByteArray> = future { account.dataKey() }
+    /** As [Steadfast.legacyErased]. */
+    public fun legacyErased(ids: List<String>): CompletableFuture<Void?> = callers.done { steadfast.legacyErased(ids) }
 
     /** As [Steadfast.close]. */
-    public fun close(): CompletableFuture<Void?> = done { steadfast.close() }
+    public fun close(): CompletableFuture<Void?> = callers.done { steadfast.close() }
 
-    /** Not the core's own scope: the call that closes it must see its end. */
-    private val callers = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    private fun account(call: suspend () -> Account) = callers.future { java(call()) }
 
-    private fun <T> future(call: suspend () -> T): CompletableFuture<T> = callers.future { call() }
+    private fun java(account: Account) = JavaAccount(account, callers)
 
-    private fun done(call: suspend () -> Unit): CompletableFuture<Void?> =
-        callers.future {
-            call()
-            null
-        }
-
-    private fun <T> listen(
-        flow: Flow<T>,
-        executor: Executor,
-        listener: Consumer<T>,
-    ): AutoCloseable {
-        val job = steadfast.scope.launch(executor.asCoroutineDispatcher()) { flow.collect(listener::accept) }
-        return AutoCloseable { job.cancel() }
+    public companion object {
+        /** As [Steadfast.start]; [ConfigBuilder] makes the configuration. Android apps have `SteadfastAndroid.start`. */
+        @JvmStatic
+        @JvmOverloads
+        public fun start(
+            config: Config,
+            keyStore: KeyStore,
+            resolver: Resolver? = null,
+            certificates: ClientCertificates? = null,
+        ): JavaSteadfast = JavaSteadfast(Steadfast.start(config, keyStore, resolver, certificates))
     }
 }

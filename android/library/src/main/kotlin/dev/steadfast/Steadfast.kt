@@ -189,6 +189,9 @@ public class Steadfast internal constructor(
      */
     public suspend fun pushReceived(values: Map<String, String>): PushReceived = act { it.pushReceived(values) }
 
+    /** As the other one, with the values as a JSON object, for apps whose push service hands over such a text. */
+    public suspend fun pushReceivedJson(json: String): PushReceived = act { it.pushReceivedJson(json) }
+
     /**
      * Asks about every session and pays what is owed to servers, within [deadlineMillis], at most 15 seconds; gives what the
      * user is to be told. Android's library calls it once an hour.

@@ -1,6 +1,5 @@
 package dev.steadfast
 
-import dev.steadfast.core.Destination
 import dev.steadfast.core.Download
 import dev.steadfast.core.HostState
 import dev.steadfast.core.Link
@@ -13,7 +12,6 @@ import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.Upload
-import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
@@ -26,13 +24,9 @@ import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertSame
-import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
-import java.util.concurrent.CompletionException
-import java.util.concurrent.LinkedBlockingQueue
-import java.util.concurrent.TimeUnit
 
 /** The face over the real core, against a real server. */
 class SteadfastTest {
@@ -170,26 +164,6 @@ class SteadfastTest {
             second.hostState(HostState.FOCUSED)
             alice.until { it.link == Link.Live }
         }
-
-    @Test
-    fun `a caller in Java has futures`() {
-        val java = JavaSteadfast(start())
-        java.ready().join()
-        val seen = LinkedBlockingQueue<Int>()
-        val listening = java.onChanges(Runnable::run) { seen += it.accounts.size }
-        val server = Destination(server.url())
-        assertEquals("11.", java.probeServer(server).join().version.take(3))
-        val wrong = assertThrows(CompletionException::class.java) { java.signIn(SignIn(server.server, "alice", "wrong")).join() }
-        assertEquals("invalid_credentials", (wrong.cause as SteadfastException).code())
-        val alice = java.signIn(SignIn(server.server, "alice", TestServer.ALICE)).join()
-        assertEquals(1, java.activeSessions(alice).join().count { it.current })
-        while (seen.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS) != 1) continue
-        listening.close()
-        java.signOut(alice).join()
-        java.close().join()
-        val closed = assertThrows(CompletionException::class.java) { java.activeSessions(alice).join() }
-        assertEquals("closed", (closed.cause as SteadfastException).code())
-    }
 
     private fun firstId(json: String) = Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
 

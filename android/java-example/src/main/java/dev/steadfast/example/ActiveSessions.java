@@ -1,8 +1,9 @@
 package dev.steadfast.example;
 
-import dev.steadfast.Account;
+import dev.steadfast.ConfigBuilder;
+import dev.steadfast.JavaAccount;
 import dev.steadfast.JavaSteadfast;
-import dev.steadfast.Steadfast;
+import dev.steadfast.SignInBuilder;
 import dev.steadfast.core.ActiveSession;
 import dev.steadfast.core.Config;
 import dev.steadfast.core.DesktopSystem;
@@ -39,14 +40,14 @@ public final class ActiveSessions {
             Path folder, String server, String loginId, String password, List<String> authorities, PrintStream out)
             throws Exception {
         KeyStore keys = SteadfastKt.fileKeyStore(folder.resolve("keys").toString());
-        JavaSteadfast steadfast = new JavaSteadfast(Steadfast.start(config(folder, authorities), keys));
+        JavaSteadfast steadfast = JavaSteadfast.start(config(folder, authorities), keys);
         try {
-            SignIn typed = new SignIn(server, loginId, password, null, false, null);
-            Account account = steadfast.signIn(typed).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-            for (ActiveSession session : steadfast.activeSessions(account).get(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+            SignIn typed = new SignInBuilder(server, loginId, password).build();
+            JavaAccount account = steadfast.signIn(typed).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            for (ActiveSession session : account.activeSessions().get(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                 out.println(session.getLabel() + (session.getCurrent() ? " (this one)" : ""));
             }
-            steadfast.signOut(account).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            account.signOut().get(PATIENCE_SECONDS, TimeUnit.SECONDS);
             out.println("signed out");
         } catch (ExecutionException failed) {
             if (failed.getCause() instanceof SteadfastException) {
@@ -61,19 +62,8 @@ public final class ActiveSessions {
 
     private static Config config(Path folder, List<String> authorities) {
         Device device = new Device(new DeviceKind.Desktop(DesktopSystem.LINUX), "1.0.0", "1", "1", "PC");
-        Config defaults = SteadfastKt.defaultConfig(folder.resolve("vault").toString(), device);
-        return new Config(
-                defaults.getFolder(),
-                defaults.getDevice(),
-                defaults.getRoots(),
-                authorities,
-                defaults.getClearText(),
-                defaults.getHostState(),
-                defaults.getRestoreWindowMillis(),
-                defaults.getCoverUntilValidatedAfterMillis(),
-                defaults.getMaxOfflineMillis(),
-                defaults.getSsoCallback(),
-                defaults.getBootId(),
-                defaults.getWebView());
+        return new ConfigBuilder(folder.resolve("vault").toString(), device)
+                .extraAuthorities(authorities)
+                .build();
     }
 }

@@ -18,9 +18,7 @@ import dev.steadfast.core.Message
 import dev.steadfast.core.Roots
 import dev.steadfast.core.defaultConfig
 import kotlinx.coroutines.flow.SharedFlow
-import kotlinx.coroutines.future.future
 import java.io.File
-import java.util.concurrent.CompletableFuture
 
 /**
  * What an Android app decides. Everything has a default.
@@ -104,9 +102,6 @@ public class SteadfastAndroid private constructor(
      * took over. Fails as [Steadfast.importLegacy] does; then nothing is lost, and it is called again.
      */
     public suspend fun takeOverOlderApps(): OlderAppsResult = olderApps.takeOver()
-
-    /** As [takeOverOlderApps], for callers in Java. Cancelling the future stops it where it is; the next call goes on there. */
-    public fun takeOverOlderAppsLater(): CompletableFuture<OlderAppsResult> = core.scope.future { takeOverOlderApps() }
 
     /**
      * Says of which account the app shows the pages now, by its number; null for none's. While the app is in front, the end of
