@@ -5,9 +5,12 @@ import dev.steadfast.core.Confirmation
 import dev.steadfast.core.Core
 import dev.steadfast.core.Download
 import dev.steadfast.core.Event
+import dev.steadfast.core.Link
 import dev.steadfast.core.NetworkProfile
+import dev.steadfast.core.Reason
 import dev.steadfast.core.Request
 import dev.steadfast.core.Response
+import dev.steadfast.core.Shows
 import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SsoMethod
@@ -21,7 +24,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
-import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.update
 
 /**
  * One user on one server. The same object as long as the account is there; several live side by side and never affect each
@@ -33,13 +36,14 @@ public class Account internal constructor(
     snapshot: Snapshot,
 ) {
     private val shown = MutableStateFlow(snapshot)
+    private val stream = EventStream { after -> ask { it.events(id, after) } }
 
     /** Its number, never used again for another one. */
     public val id: Long = snapshot.account
 
     /**
      * The account as it stands. `shows` alone decides between the content, a cover and the sign-in page; `link` is for the
-     * banner. When the account is gone it goes on showing what stood last.
+     * banner. When the account is gone it shows the sign-in page.
      */
     public val state: StateFlow<Snapshot> = shown.asStateFlow()
 
@@ -47,21 +51,26 @@ public class Account internal constructor(
         shown.value = snapshot
     }
 
-    /**
-     * Realtime events, from the oldest that is still kept (1,000 are): each collector gets all of them, at its own pace, and
-     * one that is slow delays nobody. A collector that is cancelled has taken what it was given. Ends with an exception when
-     * the account is gone or the core is closed.
-     */
-    public fun events(): Flow<RealtimeEvent> =
-        flow {
-            var last = 0L
-            while (true) {
-                val batch = ask { it.events(id, last) }
-                if (batch.gap) emit(RealtimeEvent.Gap)
-                batch.events.forEach { emit(RealtimeEvent.Received(it)) }
-                last = batch.lastSeq
-            }
+    /** A page that goes on following this must not go on showing what belonged to somebody. */
+    internal fun gone() =
+        shown.update {
+            it.copy(
+                standing = Standing.ENDED,
+                reason = it.reason ?: Reason.SIGNED_OUT,
+                shows = Shows.SignIn(null),
+                cover = true,
+                mayContinue = false,
+                link = Link.Paused,
+            )
         }
+
+    /**
+     * Realtime events: each collector gets all of them, at its own pace, from the oldest that nobody has taken yet, and one
+     * that is slow delays nobody. What one missed, because it was more than 1,000 events behind or events were lost on the
+     * way, is a [RealtimeEvent.Gap]. A collector that is cancelled has taken what it was given; whoever collects next goes on
+     * from there. Fails with `no_such_account` when the account is gone, and with `closed`.
+     */
+    public fun events(): Flow<RealtimeEvent> = stream.read()
 
     /**
      * Sends an action on the socket, such as `user_typing` with a JSON object, and gives the data of the server's reply, as

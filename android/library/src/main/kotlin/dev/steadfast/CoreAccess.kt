@@ -28,9 +28,19 @@ internal class CoreAccess(
             gate.withLock {
                 core ?: run {
                     if (closed) throw SteadfastException.CorrectInput("closed", "the core is closed", null)
-                    open().also { core = it }
+                    opened().also { core = it }
                 }
             }
+        }
+
+    @Suppress("TooGenericExceptionCaught") // The app's own settings and the platform's lists are read here.
+    private fun opened(): Core =
+        try {
+            open()
+        } catch (failed: SteadfastException) {
+            throw failed
+        } catch (failed: Exception) {
+            throw SteadfastException.TryLater("internal", "what the core is opened with failed", null).apply { initCause(failed) }
         }
 
     /** Asks the core, away from the caller's thread: what crosses the border is copied, and may be large. */

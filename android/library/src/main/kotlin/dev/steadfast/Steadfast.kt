@@ -98,10 +98,7 @@ public class Steadfast internal constructor(
     public fun account(id: Long): Account? = synchronized(lock) { known[id] }
 
     /** Waits until the vault is open. Fails if it cannot be opened: `store_newer`, `store_in_use`, `store_unavailable`. */
-    public suspend fun ready() {
-        access.get()
-        catchUp()
-    }
+    public suspend fun ready(): Unit = publish(access.ask { it.changes(0) })
 
     /** Asks a server who it is and how one signs in there. [server] is what the user typed, such as `chat.example.com`. */
     public suspend fun probeServer(server: String): ServerInfo = probeServer(Destination(server))
@@ -232,14 +229,21 @@ public class Steadfast internal constructor(
     }
 
     /** An operation after which what the properties show is what it did. */
-    internal suspend fun <T> act(call: suspend (Core) -> T): T = access.ask(call).also { catchUp() }
+    internal suspend fun <T> act(call: suspend (Core) -> T): T =
+        access.ask(call).also {
+            try {
+                ready()
+            } catch (_: SteadfastException) {
+                // It was done all the same. Either the core was closed meanwhile, or `follow` will show it.
+            }
+        }
 
-    private suspend fun signsIn(call: suspend (Core) -> Long): Account {
-        val id = act(call)
-        return synchronized(lock) { known.getValue(id) }
+    internal suspend fun signsIn(call: suspend (Core) -> Long): Account {
+        val id = access.ask(call)
+        ready()
+        // Somebody may have forgotten it already.
+        return account(id) ?: throw SteadfastException.CorrectInput("no_such_account", "the account is gone again", null)
     }
-
-    private suspend fun catchUp() = publish(access.ask { it.changes(0) })
 
     private suspend fun follow() {
         var since = 0L
@@ -262,7 +266,11 @@ public class Steadfast internal constructor(
             val before = latest.value
             if (before != null && now.revision <= before.revision) return
             val accounts = now.accounts.map { snapshot -> known[snapshot.account]?.also { it.show(snapshot) } ?: add(snapshot) }
-            known.keys.retainAll(accounts.mapTo(HashSet()) { it.id })
+            val gone = known.values - accounts.toSet()
+            gone.forEach {
+                known.remove(it.id)
+                it.gone()
+            }
             latest.value = now
             // A list of the same accounts is the same list, whatever became of each.
             if (present.value != accounts) present.value = accounts

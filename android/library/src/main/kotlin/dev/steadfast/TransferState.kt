@@ -5,10 +5,12 @@ import dev.steadfast.core.Progress
 import dev.steadfast.core.Response
 import dev.steadfast.core.Transfer
 import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Deferred
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.async
-import kotlinx.coroutines.channels.ProducerScope
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.flow.conflate
@@ -32,8 +34,9 @@ public sealed class TransferState {
 /** Begins a transfer when it is collected, tells where it is, and ends it when the collector goes away. */
 internal fun Steadfast.transfer(begin: suspend (Core) -> Transfer): Flow<TransferState> =
     channelFlow {
-        // Begun in a coroutine of its own: one that was begun just when the collector went away must be ended all the same.
-        val beginning = scope.async { access.ask(begin) }
+        // Begun in a coroutine of nobody's: one that was begun just when the collector went away must be ended all the same,
+        // and that the core is closed is the core's to say.
+        val beginning = CoroutineScope(Dispatchers.Default).async { access.ask(begin) }
         val transfer =
             try {
                 beginning.await()
@@ -42,14 +45,18 @@ internal fun Steadfast.transfer(begin: suspend (Core) -> Transfer): Flow<Transfe
                 throw gone
             }
         try {
-            tell(transfer)
+            tell(transfer, ::send)
         } finally {
             transfer.cancel()
             transfer.close()
         }
     }.conflate()
 
-private suspend fun ProducerScope<TransferState>.tell(transfer: Transfer) {
+/** Returns when nobody asks the transfer any more, so that it can be closed. */
+private suspend fun tell(
+    transfer: Transfer,
+    send: suspend (TransferState) -> Unit,
+) = coroutineScope {
     val steps =
         launch {
             var seen = transfer.progress()

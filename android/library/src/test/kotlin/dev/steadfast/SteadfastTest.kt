@@ -15,6 +15,7 @@ import dev.steadfast.core.Upload
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.filterNotNull
@@ -94,7 +95,12 @@ class SteadfastTest {
             alice.until { it.link == Link.Live }
             val readers =
                 List(2) {
-                    async { alice.events().filterIsInstance<RealtimeEvent.Received>().first { it.event.name == "posted" } }
+                    async(start = CoroutineStart.UNDISPATCHED) {
+                        alice.events().filterIsInstance<RealtimeEvent.Received>().first {
+                            it.event.name ==
+                                "posted"
+                        }
+                    }
                 }
             server.turn("post", """{"user":"alice","message":"hello"}""")
             readers.forEach { assertTrue("hello" in it.await().event.json) }
