@@ -15,16 +15,14 @@ import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.Channel.Factory.CONFLATED
 import kotlinx.coroutines.delay
-import kotlinx.coroutines.flow.MutableSharedFlow
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
-import kotlinx.coroutines.flow.SharedFlow
-import kotlinx.coroutines.flow.asSharedFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.receiveAsFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -55,9 +53,9 @@ internal class AndroidHost(
 
     /** What the app says of its pages; null until it says anything. */
     private val page = AtomicReference<Page?>()
-    private val outcomes = MutableSharedFlow<SsoOutcome>(replay = 1, onBufferOverflow = BufferOverflow.DROP_OLDEST)
+    private val outcomes = Channel<SsoOutcome>(CONFLATED)
 
-    val ssoOutcomes: SharedFlow<SsoOutcome> = outcomes.asSharedFlow()
+    val ssoOutcomes: Flow<SsoOutcome> = outcomes.receiveAsFlow()
 
     /** On the main thread, before any activity; what the system's services are asked for goes to the background. */
     fun start() {
@@ -145,7 +143,7 @@ internal class AndroidHost(
             } catch (failed: SteadfastException) {
                 SsoOutcome.Failed(failed)
             }
-        outcomes.emit(outcome)
+        outcomes.trySend(outcome)
     }
 
     private suspend fun check() {

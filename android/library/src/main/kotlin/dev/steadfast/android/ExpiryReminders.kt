@@ -62,7 +62,6 @@ internal class ExpiryReminders(
                     it.hasPassed() && (it.heard || it.told) && it.shown.account !in anew && passed(it.shown) != Passed.Void
                 }
             over.forEach { withdraw(it.shown.tag) }
-            if (notifications.allowed()) notifications.prepare()
             val all = wanted.map { now(it, before[it.tag]) } + kept
             val taken = all.filter { take(it, before[it.shown.tag], passed) }
             begun = true
@@ -122,6 +121,8 @@ internal class ExpiryReminders(
         reminder: Reminder,
         before: Reminder?,
     ): Boolean {
+        // Now, so that the user finds the channel before anything shows.
+        notifications.prepare()
         val taken = set(reminder.shown)
         if (!taken && before == null) return false
         // On the disk before the core hears that it will be shown.

@@ -42,11 +42,15 @@ internal class Lifecycle(
 
     fun start() = application.registerActivityLifecycleCallbacks(callbacks)
 
+    /** On any thread; what is under way on the main one comes first. */
     fun stop() {
         application.unregisterActivityLifecycleCallbacks(callbacks)
-        stay()
-        windows.forgetAll()
-        started.clear()
+        val end = {
+            stay()
+            windows.forgetAll()
+            started.clear()
+        }
+        if (Looper.myLooper() == Looper.getMainLooper()) end() else handler.post(end)
     }
 
     private val callbacks =
@@ -100,6 +104,7 @@ internal class Lifecycle(
     }
 
     private fun leave() {
+        windows.forgetOthers()
         if (reported == Foreground.Suspended || leaving) return
         handler.removeCallbacks(settle)
         tell(Foreground.Running)
@@ -144,7 +149,7 @@ private class Windows(
 
     fun forget(activity: Activity) {
         val root = activity.window.peekDecorView()
-        if (ofActivities.remove(root)) root.viewTreeObserver.removeOnWindowFocusChangeListener(listener)
+        if (ofActivities.remove(root)) ignore(root)
     }
 
     fun anyHasFocus(): Boolean {
@@ -156,13 +161,21 @@ private class Windows(
         return ofActivities.any { it.hasWindowFocus() } || others.any { it.hasWindowFocus() }
     }
 
-    fun forgetAll() {
-        (ofActivities + others).forEach { it.viewTreeObserver.removeOnWindowFocusChangeListener(listener) }
-        ofActivities.clear()
+    /** A dialog that is gone holds on to its page. */
+    fun forgetOthers() {
+        others.forEach(::ignore)
         others.clear()
     }
 
+    fun forgetAll() {
+        forgetOthers()
+        ofActivities.forEach(::ignore)
+        ofActivities.clear()
+    }
+
     private fun listen(root: View) = root.viewTreeObserver.addOnWindowFocusChangeListener(listener)
+
+    private fun ignore(root: View) = root.viewTreeObserver.removeOnWindowFocusChangeListener(listener)
 }
 
 /** Every window of the process, which Android 10 and later can name. */

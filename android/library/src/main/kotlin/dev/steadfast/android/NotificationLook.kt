@@ -23,7 +23,8 @@ internal class NotificationLook(
     /** What the channel is called in the system's settings. */
     fun channelName(): String {
         val resource = said?.getInt(CHANNEL_NAME, 0) ?: 0
-        return if (resource != 0) context.getString(resource) else "Signed-in sessions"
+        // A name that cannot be found is no reason to show nothing.
+        return unlessRefused(null) { if (resource != 0) context.getString(resource) else null } ?: "Signed-in sessions"
     }
 
     private fun read(): Bundle? =

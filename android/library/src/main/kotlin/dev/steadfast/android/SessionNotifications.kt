@@ -32,10 +32,16 @@ internal class SessionNotifications(
 ) {
     private val manager = context.getSystemService(NotificationManager::class.java)
 
-    /** Makes the channel, which the user then finds in the system's settings. Making it again changes only its name. */
-    fun prepare() {
-        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.O) unlessRefused(Unit) { Channels.make(context, look.channelName()) }
-    }
+    /**
+     * Makes the channel, which the user then finds in the system's settings; making it again changes only its name. False if
+     * the system did not: it drops without a word what is shown in a channel that is not there.
+     */
+    fun prepare(): Boolean =
+        Build.VERSION.SDK_INT < Build.VERSION_CODES.O ||
+            unlessRefused(false) {
+                Channels.make(context, look.channelName())
+                true
+            }
 
     /** Whether the system lets the app show notifications at all, whatever the user thinks of this channel; null if nobody knows. */
     fun allowedToApp(): Boolean? = unlessRefused(null) { manager?.areNotificationsEnabled() }
@@ -47,8 +53,7 @@ internal class SessionNotifications(
 
     /** Shows it; false if the user would not see it, or the system did not take it. */
     fun show(shown: Shown): Boolean {
-        if (!allowed()) return false
-        prepare()
+        if (!allowed() || !prepare()) return false
         return unlessRefused(false) {
             checkNotNull(manager).notify(shown.tag, ID, notification(shown))
             true

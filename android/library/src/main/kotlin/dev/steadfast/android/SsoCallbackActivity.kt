@@ -21,9 +21,11 @@ public class SsoCallbackActivity : Activity() {
     private fun take(intent: Intent?) {
         val link = intent?.data?.takeIf { intent.action == Intent.ACTION_VIEW && it.host == HOST } ?: return
         SsoLinks.offer(link.toString())
-        val app = packageManager.getLaunchIntentForPackage(packageName) ?: return
-        // As the launcher does it: the task comes to the front with the page that the user left.
-        startActivity(app.addFlags(Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_RESET_TASK_IF_NEEDED))
+        unlessRefused(Unit) {
+            // As the launcher does it: the task comes to the front with the page that the user left.
+            val flags = Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_RESET_TASK_IF_NEEDED
+            packageManager.getLaunchIntentForPackage(packageName)?.let { startActivity(it.addFlags(flags)) }
+        }
     }
 
     private companion object {

@@ -16,8 +16,9 @@ import dev.steadfast.core.HostState
 import dev.steadfast.core.KeyStore
 import dev.steadfast.core.Message
 import dev.steadfast.core.Roots
+import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.defaultConfig
-import kotlinx.coroutines.flow.SharedFlow
+import kotlinx.coroutines.flow.Flow
 import java.io.File
 
 /**
@@ -86,10 +87,10 @@ public class SteadfastAndroid private constructor(
         OlderApps(application, core, listOf(ReactNativeApp(application), ClassicApp(application)), host::awaitFront)
 
     /**
-     * What became of the links that the browser came back with; the newest one waits for the first collector, since the page
-     * that cares may come up later than the link.
+     * What became of the links that the browser came back with. Each is told once, to one collector; the newest one waits for
+     * the first, since the page that cares may come up later than the link.
      */
-    public val ssoOutcomes: SharedFlow<SsoOutcome> = host.ssoOutcomes
+    public val ssoOutcomes: Flow<SsoOutcome> = host.ssoOutcomes
 
     /**
      * Takes over the sessions that older Mattermost apps left on the device under this app's name: React Native ones and the
@@ -119,14 +120,15 @@ public class SteadfastAndroid private constructor(
     public companion object {
         /**
          * Starts the core. To be called in `Application.onCreate`, once, on the main thread, before any activity: returns in a
-         * few milliseconds and opens the vault in the background, in a folder that no backup takes.
+         * few milliseconds and opens the vault in the background, in a folder that no backup takes. In any other process of the
+         * app than the one of its pages it opens nothing, and every call fails with `closed`.
          */
         @JvmStatic
         @JvmOverloads
         public fun start(
             application: Application,
             options: AndroidOptions = AndroidOptions(),
-        ): SteadfastAndroid = SteadfastAndroid(application, options).also { it.host.start() }
+        ): SteadfastAndroid = SteadfastAndroid(application, options).also { if (MainProcess.isThis(application)) it.host.start() }
 
         /**
          * Of which account the app is to show the pages, because the user tapped a notification of the library's; null for any
@@ -140,6 +142,9 @@ public class SteadfastAndroid private constructor(
             context: Context,
             options: AndroidOptions,
         ): Core {
+            if (!MainProcess.isThis(context)) {
+                throw SteadfastException.CorrectInput("closed", "the core is open in the process of the app's pages only", null)
+            }
             val folder = File(context.noBackupFilesDir, "steadfast")
             val authorities = PlatformRoots.certificates(options.trustUserAuthorities)
             val config =

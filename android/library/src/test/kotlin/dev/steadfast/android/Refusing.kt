@@ -2,6 +2,7 @@ package dev.steadfast.android
 
 import android.app.AlarmManager
 import android.app.Notification
+import android.app.NotificationChannel
 import android.app.NotificationManager
 import android.app.PendingIntent
 import android.app.job.JobInfo
@@ -75,6 +76,18 @@ class RefusingNotifications : ShadowNotificationManager() {
     }
 
     companion object : Refusal({ SecurityException("not now") })
+}
+
+/** Of Android 8 and later. */
+@Implements(NotificationManager::class)
+class RefusingChannels : ShadowNotificationManager() {
+    @Implementation
+    override fun createNotificationChannel(channel: NotificationChannel) {
+        check()
+        super.createNotificationChannel(channel)
+    }
+
+    companion object : Refusal({ IllegalStateException("Limit exceed; cannot create more channels") })
 }
 
 @Implements(className = "android.app.JobSchedulerImpl")

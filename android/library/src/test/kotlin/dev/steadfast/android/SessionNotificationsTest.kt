@@ -100,6 +100,14 @@ class SessionNotificationsTest {
     }
 
     @Test
+    @Config(sdk = [35], shadows = [RefusingChannels::class])
+    fun `without its channel nothing counts as shown`() {
+        // The system takes such a one, and shows nothing.
+        RefusingChannels.refuse { assertFalse(notifications.show(ended)) }
+        assertTrue(notifications.show(ended))
+    }
+
+    @Test
     @Config(sdk = [35])
     fun `where the user switched this channel off, nothing counts as shown`() {
         manager.createNotificationChannel(NotificationChannel("steadfast-sessions", "Sessions", NotificationManager.IMPORTANCE_NONE))
@@ -137,5 +145,7 @@ class SessionNotificationsTest {
             }
         assertEquals(42, NotificationLook(context).icon())
         assertEquals(context.getString(android.R.string.ok), NotificationLook(context).channelName())
+        information.metaData.putInt("dev.steadfast.channel_name", 42)
+        assertEquals("Signed-in sessions", NotificationLook(context).channelName())
     }
 }

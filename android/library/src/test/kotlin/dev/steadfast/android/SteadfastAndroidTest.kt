@@ -26,10 +26,12 @@ import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Before
 import org.junit.Rule
@@ -205,6 +207,25 @@ class SteadfastAndroidTest {
         front()
         val outcome = await { android.ssoOutcomes.first() } as SsoOutcome.Failed
         assertEquals("callback_refused", (outcome.reason as SteadfastException).code())
+        // A page that comes up later is not told again.
+        assertNull(await { withTimeoutOrNull(SHORT_MILLIS) { android.ssoOutcomes.first() } })
+    }
+
+    /** Hazards B12, B23. */
+    @Test
+    fun `another process of the app opens nothing and takes nothing from the pages`() {
+        runBlocking { android.close() }
+        application.applicationInfo.processName += ":push"
+        try {
+            android = open()
+            val refused = assertThrows(SteadfastException::class.java) { await { android.core.ready() } }
+            assertEquals("closed", refused.code())
+            front()
+            assertNull(BackgroundChecks.current)
+            assertNull(android.core.openingProblem.value)
+        } finally {
+            application.applicationInfo.processName = application.applicationInfo.processName.removeSuffix(":push")
+        }
     }
 
     @Test
@@ -259,6 +280,9 @@ class SteadfastAndroidTest {
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
 
     private companion object {
+        /** Long enough for what is at hand. */
+        const val SHORT_MILLIS = 200L
+
         /** How long the session has left when its user puts the phone away. */
         const val SOON_MILLIS = 5_000L
     }
