@@ -22,7 +22,6 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.flow.receiveAsFlow
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -53,9 +52,9 @@ internal class AndroidHost(
 
     /** What the app says of its pages; null until it says anything. */
     private val page = AtomicReference<Page?>()
-    private val outcomes = Channel<SsoOutcome>(CONFLATED)
+    private val outcomes = SsoOutcomes()
 
-    val ssoOutcomes: Flow<SsoOutcome> = outcomes.receiveAsFlow()
+    val ssoOutcomes: Flow<SsoOutcome> = outcomes.flow
 
     /** On the main thread, before any activity; what the system's services are asked for goes to the background. */
     fun start() {
@@ -143,7 +142,7 @@ internal class AndroidHost(
             } catch (failed: SteadfastException) {
                 SsoOutcome.Failed(failed)
             }
-        outcomes.trySend(outcome)
+        outcomes.tell(outcome)
     }
 
     private suspend fun check() {

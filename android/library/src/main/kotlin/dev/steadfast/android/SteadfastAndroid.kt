@@ -87,8 +87,9 @@ public class SteadfastAndroid private constructor(
         OlderApps(application, core, listOf(ReactNativeApp(application), ClassicApp(application)), host::awaitFront)
 
     /**
-     * What became of the links that the browser came back with. Each is told once, to one collector; the newest one waits for
-     * the first, since the page that cares may come up later than the link.
+     * What became of the links that the browser came back with. One that nobody has handled waits for the first collector,
+     * since the page that cares may come up later than the link, also in a process that the link started; one that a
+     * collector is done with comes to no later one. Whoever collects at the same time gets it too.
      */
     public val ssoOutcomes: Flow<SsoOutcome> = host.ssoOutcomes
 
