@@ -1,9 +1,14 @@
 package dev.steadfast.okhttp
 
 import dev.steadfast.Account
+import dev.steadfast.TransferState
 import dev.steadfast.core.Body
 import dev.steadfast.core.Method
 import dev.steadfast.core.NameValue
+import dev.steadfast.core.Upload
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.onEach
 import okhttp3.Headers
 import okhttp3.HttpUrl
 import okhttp3.HttpUrl.Companion.toHttpUrl
@@ -11,6 +16,7 @@ import okhttp3.MediaType
 import okhttp3.MediaType.Companion.toMediaTypeOrNull
 import okhttp3.Protocol
 import okhttp3.Request
+import okhttp3.RequestBody
 import okhttp3.Response
 import okhttp3.ResponseBody
 import okhttp3.ResponseBody.Companion.asResponseBody
@@ -19,6 +25,7 @@ import okio.Buffer
 import okio.Source
 import okio.Timeout
 import okio.buffer
+import java.io.File
 import java.io.IOException
 import java.net.ProtocolException
 import dev.steadfast.core.Request as CoreRequest
@@ -28,12 +35,15 @@ import dev.steadfast.core.Response as CoreResponse
 internal class Exchange(
     private val account: Account,
     private val request: Request,
-    private val blocking: (suspend () -> CoreResponse) -> CoreResponse,
+    private val folder: File,
+    private val call: Waiting,
 ) {
     private val template = coreRequest()
 
     suspend fun answer(): Response {
+        val body = request.body
         val inPieces = request.method == "GET" && request.header("Range") == null && request.header("If-Range") == null
+        if (body != null) return response(send(body), null)
         if (!inPieces) return response(account.request(template), null)
         val first = account.request(piece(0))
         val whole = if (first.status == PARTIAL) total(first) else null
@@ -46,6 +56,28 @@ internal class Exchange(
             else -> response(first, null)
         }
     }
+
+    private suspend fun send(body: RequestBody): CoreResponse {
+        val type = body.contentType()?.toString() ?: "application/octet-stream"
+        val streams = template.method == Method.POST || template.method == Method.PUT
+        return Outgoing(folder, streams, call::goOn).use {
+            it.take(body)
+            val file = it.file
+            if (file == null) account.request(template.copy(body = Body(type, it.bytes))) else upload(file, type)
+        }
+    }
+
+    private suspend fun upload(
+        file: File,
+        type: String,
+    ): CoreResponse =
+        account
+            .upload(Upload(template.method, template.path, type, file.path, template.query, template.headers))
+            // The core has it open from the first step on: should the process end now, nothing is left of it.
+            .onEach { file.delete() }
+            .filterIsInstance<TransferState.Finished>()
+            .first()
+            .response
 
     /** As it was asked for: an answer in pieces is one whole answer to the caller. */
     private fun response(
@@ -101,7 +133,7 @@ internal class Exchange(
         }
 
         private fun fetch() {
-            val next = blocking { account.request(piece(fetched)) }
+            val next = call.wait { account.request(piece(fetched)) }
             val fits = next.status == PARTIAL && total(next) == whole && next.body.isNotEmpty()
             if (!fits || version(next) != version) throw IOException("the file changed while it was read")
             here.write(next.body)
@@ -133,7 +165,7 @@ internal class Exchange(
             request.headers.filterNot { (name, _) ->
                 name.lowercase() in OF_THE_CORE
             }.map { (name, value) -> NameValue(name, value) }
-        return CoreRequest(method(), path(url), query(url), headers, body())
+        return CoreRequest(method(), path(url), query(url), headers)
     }
 
     private fun method(): Method =
@@ -160,12 +192,6 @@ internal class Exchange(
         (0 until url.querySize).map {
             NameValue(url.queryParameterName(it), url.queryParameterValue(it).orEmpty())
         }
-
-    private fun body(): Body? {
-        val body = request.body ?: return null
-        val content = Buffer().also(body::writeTo).readByteArray()
-        return Body(body.contentType()?.toString() ?: "application/octet-stream", content)
-    }
 
     private companion object {
         const val OK = 200

@@ -1,16 +1,13 @@
 package dev.steadfast.okhttp
 
 import dev.steadfast.Account
-import dev.steadfast.core.SteadfastException
-import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.runBlocking
 import okhttp3.Call
 import okhttp3.Callback
 import okhttp3.EventListener
 import okhttp3.Request
 import okhttp3.Response
 import okio.Timeout
+import java.io.File
 import java.io.IOException
 import java.io.InterruptedIOException
 import java.util.concurrent.ConcurrentHashMap
@@ -26,9 +23,10 @@ internal class SteadfastCall(
     private val account: Account,
     private val request: Request,
     private val executor: Executor,
+    private val folder: File,
 ) : Call {
     private val executed = AtomicBoolean()
-    private val job = SupervisorJob()
+    private val waiting = Waiting()
     private val tags = ConcurrentHashMap<Class<*>, Any>()
 
     override fun request(): Request = request
@@ -47,14 +45,13 @@ internal class SteadfastCall(
         }
     }
 
-    override fun cancel() = job.cancel()
+    override fun cancel() = waiting.cancel()
 
     override fun isExecuted(): Boolean = executed.get()
 
-    override fun isCanceled(): Boolean = job.isCancelled
+    override fun isCanceled(): Boolean = waiting.cancelled
 
-    /** The core has deadlines of its own; what is set here is not looked at. */
-    override fun timeout(): Timeout = Timeout.NONE
+    override fun timeout(): Timeout = waiting.limit
 
     override fun addEventListener(eventListener: EventListener) = Unit
 
@@ -72,11 +69,14 @@ internal class SteadfastCall(
         computeIfAbsent: () -> T,
     ): T = tag(type) ?: checkNotNull(type.cast(tags.getOrPut(type, computeIfAbsent)))
 
-    override fun clone(): Call = SteadfastCall(account, request, executor)
+    override fun clone(): Call = SteadfastCall(account, request, executor, folder)
 
     private fun begin() = check(executed.compareAndSet(false, true)) { "Already Executed" }
 
-    private fun send(): Response = blocking { Exchange(account, request, ::blocking).answer() }
+    private fun send(): Response {
+        waiting.begin()
+        return waiting.wait { Exchange(account, request, folder, waiting).answer() }
+    }
 
     /** Calls back exactly once, and does with what the callback throws as OkHttp's own calls do. */
     @Suppress("TooGenericExceptionCaught") // Whatever it is, the caller waits for an answer.
@@ -105,20 +105,6 @@ internal class SteadfastCall(
         cancel()
         waiting?.onFailure(this, IOException("canceled due to $thrown", thrown))
     }
-
-    /** Runs on the caller's thread, as OkHttp's callers expect, until it is done or the call is cancelled. */
-    private fun <T> blocking(work: suspend () -> T): T =
-        try {
-            runBlocking(job) { work() }
-        } catch (failed: SteadfastException) {
-            throw SteadfastCallException(failed)
-        } catch (gone: CancellationException) {
-            throw IOException("Canceled", gone)
-        } catch (gone: InterruptedException) {
-            // Whoever interrupted the thread meant more than this call.
-            Thread.currentThread().interrupt()
-            throw InterruptedIOException("interrupted").apply { initCause(gone) }
-        }
 
     private companion object {
         val log: Logger = Logger.getLogger(SteadfastCallFactory::class.java.name)

@@ -4,6 +4,7 @@ import dev.steadfast.Account
 import dev.steadfast.core.SteadfastException
 import okhttp3.Call
 import okhttp3.Request
+import java.io.File
 import java.io.IOException
 import java.util.concurrent.Executor
 
@@ -14,8 +15,13 @@ import java.util.concurrent.Executor
  * - Only the account's own server is reached, `https://host/sub-path/…`; any other address fails.
  * - A `GET` without a range of its own is fetched in pieces where the server does ranges, each when the reader comes to it,
  *   so that a film needs no more memory than a piece. What the server sends whole may have up to 16 MiB.
+ * - The body of a request is written once, before anything is sent. Above 1 MiB that of a `POST` or `PUT` lies in a file,
+ *   which is gone as soon as the sending has begun; of any size it costs no memory. That of a `PATCH` or `DELETE` is held, and
+ *   fails above 16 MiB with `too_large`.
+ * - A call takes as long as the core's own deadlines let it, unless its `timeout()` says less, which counts until the body was
+ *   read.
  * - Headers that belong to the core or to the connection are left out. Interceptors, caches and connection pools of an
- *   `OkHttpClient` have no part in it; redirects are not followed.
+ *   `OkHttpClient` have no part in it; redirects are not followed, and come as they are.
  * - Five enqueued calls are under way at once, as with OkHttp's own, and the others wait for their turn. Each calls back once.
  *   What a callback throws is treated as OkHttp treats it: an `IOException` is logged, anything else is the executor's.
  * - A failure is a [SteadfastCallException], whose `reason` is the core's; a cancelled call and an interrupted thread fail as
@@ -27,8 +33,10 @@ public class SteadfastCallFactory
         private val account: Account,
         /** Where enqueued calls wait for their answers and call back: threads of the factory, if the app names none. */
         private val executor: Executor = CallThreads.pool(),
+        /** Where a large body lies while it is sent: a folder of the app's own, on Android its cache, if the app names none. */
+        private val folder: File = File(System.getProperty("java.io.tmpdir").orEmpty()),
     ) : Call.Factory {
-        override fun newCall(request: Request): Call = SteadfastCall(account, request, executor)
+        override fun newCall(request: Request): Call = SteadfastCall(account, request, executor, folder)
     }
 
 /** A call that the core could not carry out. */

@@ -90,7 +90,7 @@ class EnqueuedCallsTest {
     @Test
     fun `an executor that refuses is told to the callback`() {
         val told = Told()
-        val refusing = SteadfastCallFactory(one.account) { throw RejectedExecutionException("shut down") }
+        val refusing = SteadfastCallFactory(one.account, { throw RejectedExecutionException("shut down") })
         refusing.newCall(one.get(ME)).enqueue(told)
         assertEquals("executor rejected", (told.failures.single() as InterruptedIOException).message)
     }

@@ -57,7 +57,10 @@ internal class OneAccount : TestRule {
         "/api/v4/files?filename=a.bin&channel_id=${idFrom(get("/api/v4/users/me/teams/$team/channels"))}"
     }
 
-    fun upload(content: RequestBody): String = idFrom(post(files, content))
+    fun upload(
+        content: RequestBody,
+        by: SteadfastCallFactory = calls,
+    ): String = idFrom(post(files, content), by)
 
     /** How many requests the server has met. */
     fun requests(): Int = Regex("\"requests\":(\\d+)").find(server.read("state"))!!.groupValues[1].toInt()
@@ -83,8 +86,11 @@ internal class OneAccount : TestRule {
 
     fun arrivals(path: String): Int = Regex("\"path\":\"${Regex.escape(path)}\"").findAll(server.read("requests")).count()
 
-    private fun idFrom(request: Request): String {
-        val json = calls.newCall(request).execute().use { it.body.string() }
+    private fun idFrom(
+        request: Request,
+        by: SteadfastCallFactory = calls,
+    ): String {
+        val json = by.newCall(request).execute().use { it.body.string() }
         return Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
     }
 }
