@@ -47,8 +47,6 @@ class BorderTest {
     @get:Rule
     val world = World()
 
-    private fun opened(folder: File): Core = Core.open(configured(folder, PHONE, emptyList()), fileKeyStore(File(folder, "keys").path))
-
     /** Hazard C13. */
     @Test
     fun `strange texts come over whole, or are refused by name`() =
