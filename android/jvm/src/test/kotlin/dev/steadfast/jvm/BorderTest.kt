@@ -1,5 +1,6 @@
 package dev.steadfast.jvm
 
+import com.sun.jna.Memory
 import com.sun.jna.NativeLibrary
 import dev.steadfast.core.Body
 import dev.steadfast.core.Core
@@ -10,6 +11,7 @@ import dev.steadfast.core.Download
 import dev.steadfast.core.FfiConverterString
 import dev.steadfast.core.FfiConverterTypeDevice
 import dev.steadfast.core.HostState
+import dev.steadfast.core.KeyStore
 import dev.steadfast.core.Method
 import dev.steadfast.core.NameValue
 import dev.steadfast.core.NetworkPath
@@ -19,6 +21,7 @@ import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.TransferInterface
 import dev.steadfast.core.defaultConfig
+import dev.steadfast.core.deviceIdOfPushToken
 import dev.steadfast.core.fileKeyStore
 import dev.steadfast.core.libraryVersion
 import dev.steadfast.core.messages
@@ -159,6 +162,38 @@ class BorderTest {
         }
     }
 
+    /** A thread keeps the memory into which the library writes how a call ended. */
+    @Test
+    fun `how a call ended is not taken for the end of another one`() {
+        fun refusal() = runCatching { deviceIdOfPushToken(PHONE.kind, "") }.exceptionOrNull() as SteadfastException
+        val version = libraryVersion()
+        val failures = ConcurrentLinkedQueue<Throwable>()
+        (0 until 8)
+            .map {
+                thread {
+                    runCatching {
+                        repeat(200) {
+                            assertEquals("invalid_argument", refusal().code())
+                            assertEquals(version, libraryVersion())
+                        }
+                    }.onFailure(failures::add)
+                }
+            }.forEach { it.join() }
+        assertTrue("$failures", failures.isEmpty())
+        test {
+            val folder = world.folder()
+            val keys = fileKeyStore(folder.path)
+            // Calls on the core's threads, inside the core's own.
+            val failing =
+                object : KeyStore by keys {
+                    override fun load(name: String) = keys.load(name).also { assertEquals("invalid_argument", refusal().code()) }
+                }
+            val phone = world.device(keys = failing).also { it.signInAndConnect(Person.ALICE) }
+            phone.restart()
+            assertEquals(Standing.ACTIVE, phone.verify())
+        }
+    }
+
     /** Hazard C01. */
     @Test
     fun `a panic in the library is an exception, and the library stays usable`() =
@@ -179,11 +214,11 @@ class BorderTest {
     private fun callWithACutRecord() {
         val library = Class.forName("dev.steadfast.core.UniffiLib")
         val call = library.methods.single { it.name == "uniffi_steadfast_ffi_fn_func_default_config" }
-        val status = call.parameterTypes[2].getDeclaredConstructor().newInstance()
+        val status = Memory(64).also { it.clear() }
         val device = FfiConverterTypeDevice.lower(PHONE)
         device.len = 5
         call.invoke(library.getField("INSTANCE").get(null), FfiConverterString.lower("/x"), device, status)
-        throw PanicStatus(status.javaClass.getField("code").getByte(status))
+        throw PanicStatus(status.getByte(0))
     }
 
     /** Hazard C11. */

@@ -1,0 +1,7 @@
+    class ByValue: UniffiRustCallStatus(), Structure.ByValue
+
+    internal fun readFrom(memory: Pointer): UniffiRustCallStatus {
+        useMemory(memory)
+        read()
+        return this
+    }
