@@ -118,7 +118,7 @@ impl Engine {
             account.event(Event::NetworkChanged(path));
         }
         if path != NetworkPath::Down {
-            self.outbox.kick();
+            self.outbox.way_changed();
             self.legacy.kick();
         }
         refused.map_or(Ok(()), Err)

@@ -20,6 +20,7 @@ use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof, Setting};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -28,14 +29,22 @@ use tokio::sync::{Notify, watch};
 #[derive(Default)]
 pub(crate) struct Outbox {
     news: Notify,
+    /// Wakes whoever waits for an answer on a way to the server that is not there any more.
+    another_way: Notify,
     /// How often everything that was due has been tried.
     passes: watch::Sender<u64>,
 }
 
 impl Outbox {
-    /// Try everything now, whatever waits were set: something is newly owed, or the way to the server changed.
+    /// Try everything now, whatever waits were set: something is newly owed, or it may go well now.
     pub(crate) fn kick(&self) {
         self.news.notify_one();
+    }
+
+    /// The network changed: what is under way on the last one may never be answered, and must hold nothing up.
+    pub(crate) fn way_changed(&self) {
+        self.another_way.notify_waiters();
+        self.kick();
     }
 
     /// Waits until everything that is due now has been tried once.
@@ -68,6 +77,7 @@ impl Engine {
                 {
                     return;
                 }
+                let another_way = pin!(engine.outbox.another_way.notified());
                 let entries = engine.owed(everything).await;
                 // What is cut short stays owed.
                 tokio::select! {
@@ -75,6 +85,7 @@ impl Engine {
                         engine.outbox.passes.send_modify(|count| *count += 1);
                     }
                     () = engine.suspension() => continue,
+                    () = another_way => {}
                 }
                 let wait = engine.until_next().await;
                 everything = engine.next_round(&engine.outbox.news, wait).await;

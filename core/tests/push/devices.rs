@@ -50,6 +50,31 @@ async fn an_id_that_changed_while_the_server_was_away_is_there_within_ten_second
     core.close().await;
 }
 
+/// What was under way is lost with the network that it was on; what is owed does not wait for it on the next one. Q8.
+#[tokio::test]
+async fn what_was_under_way_on_the_last_network_holds_nothing_up_on_the_next() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (core, account) = phone(folder.path(), &server).await;
+    let path = "/api/v4/users/sessions/device";
+    server.control().hold_back(Some(path));
+    let from = server.control().request_count();
+    core.set_device_id(Some("apple_rn-v2:fedcba9876543210".to_owned()))
+        .await
+        .unwrap();
+    server
+        .control()
+        .wait_from(from, |request| request.path == path)
+        .await;
+    core.sign_out(account).await.unwrap();
+
+    let online = Instant::now();
+    core.network_changed(NetworkPath::Up, None).unwrap();
+    eventually(|| server.control().sessions("alice").is_empty()).await;
+    assert!(online.elapsed() < Duration::from_secs(10));
+    core.close().await;
+}
+
 /// The id that was set last is attached, though it is the one that the server knew, and another one was owed meanwhile.
 #[tokio::test]
 async fn an_id_that_came_back_is_not_replaced_by_the_one_between() {
