@@ -58,9 +58,12 @@ public class Steadfast internal constructor(
     internal val access = CoreAccess(open)
     internal val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val lock = Any()
-    private val known = HashMap<Long, Account>()
+
+    /** By their numbers, in their order; replaced as a whole, so that whoever asks for one never waits. */
+    @Volatile
+    private var known: Map<Long, Account> = emptyMap()
     private val latest = MutableStateFlow<Changes?>(null)
-    private val present = MutableStateFlow<List<Account>?>(null)
+    private val all = MutableStateFlow<List<Account>?>(null)
     private val problem = MutableStateFlow<SteadfastException?>(null)
 
     init {
@@ -68,7 +71,7 @@ public class Steadfast internal constructor(
     }
 
     /** Every account, in the order in which they were added; `null` until the vault is open, which takes some milliseconds. */
-    public val accounts: StateFlow<List<Account>?> = present.asStateFlow()
+    public val accounts: StateFlow<List<Account>?> = all.asStateFlow()
 
     /**
      * Why the vault cannot be opened; `null` if it can. `store_newer` asks for an update of the app; most others pass, and
@@ -95,7 +98,7 @@ public class Steadfast internal constructor(
     public val cookiesDue: Flow<List<Long>> = part { it.cookiesDue }
 
     /** The account of that number; `null` if there is none, or the vault is not open yet. Never waits. */
-    public fun account(id: Long): Account? = synchronized(lock) { known[id] }
+    public fun account(id: Long): Account? = known[id]
 
     /** Waits until the vault is open. Fails if it cannot be opened: `store_newer`, `store_in_use`, `store_unavailable`. */
     public suspend fun ready(): Unit = publish(access.ask { it.changes(0) })
@@ -224,8 +227,11 @@ public class Steadfast internal constructor(
      * properties go on showing what stood last. Closing again is no error.
      */
     public suspend fun close() {
-        access.close()
-        scope.cancel()
+        try {
+            access.close()
+        } finally {
+            scope.cancel()
+        }
     }
 
     /** An operation after which what the properties show is what it did. */
@@ -265,19 +271,18 @@ public class Steadfast internal constructor(
         synchronized(lock) {
             val before = latest.value
             if (before != null && now.revision <= before.revision) return
-            val accounts = now.accounts.map { snapshot -> known[snapshot.account]?.also { it.show(snapshot) } ?: add(snapshot) }
-            val gone = known.values - accounts.toSet()
-            gone.forEach {
-                known.remove(it.id)
-                it.gone()
-            }
+            val present = now.accounts.associate { it.account to shown(it) }
+            val gone = known.values - present.values.toSet()
+            known = present
+            gone.forEach(Account::gone)
             latest.value = now
             // A list of the same accounts is the same list, whatever became of each.
-            if (present.value != accounts) present.value = accounts
+            val list = present.values.toList()
+            if (all.value != list) all.value = list
         }
     }
 
-    private fun add(snapshot: Snapshot) = Account(this, snapshot).also { known[it.id] = it }
+    private fun shown(snapshot: Snapshot) = known[snapshot.account]?.also { it.show(snapshot) } ?: Account(this, snapshot)
 
     private fun <T> part(of: (Changes) -> T): Flow<T> = latest.filterNotNull().map { of(it) }.distinctUntilChanged()
 

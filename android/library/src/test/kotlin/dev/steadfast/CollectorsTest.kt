@@ -2,6 +2,7 @@ package dev.steadfast
 
 import dev.steadfast.core.Core
 import dev.steadfast.core.Download
+import dev.steadfast.core.HostState
 import dev.steadfast.core.Link
 import dev.steadfast.core.Method
 import dev.steadfast.core.Shows
@@ -15,8 +16,11 @@ import dev.steadfast.testing.await
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.drop
 import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.filterNotNull
@@ -25,10 +29,15 @@ import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertSame
 import org.junit.Rule
 import org.junit.Test
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 
 /** Many who collect, slow ones and ones that go away, over a core that is closed and accounts that are forgotten. */
 class CollectorsTest {
@@ -180,6 +189,41 @@ class CollectorsTest {
             assertEquals(listOf(alice), core.accounts.value)
         }
 
+    @Test
+    fun `what is at hand is at hand also while a collector holds up the thread that tells it`(): Unit =
+        await {
+            val core = start()
+            val alice = core.alice()
+            val (stuck, free) = CountDownLatch(1) to CountDownLatch(1)
+            val collector =
+                launch(Dispatchers.Unconfined) {
+                    core.changes.drop(1).collect {
+                        stuck.countDown()
+                        free.await()
+                    }
+                }
+            val suspending = launch { core.hostState(HostState.SUSPENDED) }
+            stuck.await()
+            try {
+                assertSame(alice, CompletableFuture.supplyAsync { core.account(alice.id) }.get(PATIENCE_SECONDS, TimeUnit.SECONDS))
+            } finally {
+                free.countDown()
+            }
+            suspending.join()
+            collector.cancel()
+        }
+
+    @Test
+    fun `a close whose caller went away is a close`(): Unit =
+        await {
+            val core = start()
+            core.ready()
+            val closing = launch(Dispatchers.IO, CoroutineStart.UNDISPATCHED) { core.close() }
+            closing.cancelAndJoin()
+            core.scope.coroutineContext.job.join()
+            assertEquals("closed", failure { core.ready() }.code())
+        }
+
     /** Whoever is to get an event has to collect before it comes. */
     private fun <T> CoroutineScope.collecting(what: suspend CoroutineScope.() -> T) =
         async(start = CoroutineStart.UNDISPATCHED, block = what)
@@ -203,4 +247,8 @@ class CollectorsTest {
         } catch (failed: SteadfastException) {
             failed
         }
+
+    private companion object {
+        const val PATIENCE_SECONDS = 20L
+    }
 }
