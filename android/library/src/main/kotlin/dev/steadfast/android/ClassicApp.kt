@@ -36,8 +36,8 @@ internal class ClassicApp(
             val entry = LegacyEntry(LegacySource.CLASSIC_ANDROID_PREFERENCES, server, SERVER, server)
             finds.read +=
                 OlderFind(entry, isLast = true) {
-                    // Without the server the others would not be found again.
-                    if (others.any { it.failed }) throw IOException("others stay")
+                    // Without the server the others would not be found again, those that the core leaves alone included.
+                    if (others.any { !it.isGone }) throw IOException("others stay")
                     preferences.remove(mapOf(SERVER to server))
                 }
         } catch (_: IOException) {
@@ -54,49 +54,44 @@ internal class ClassicApp(
     ) = OlderFind(LegacyEntry(LegacySource.CLASSIC_ANDROID_PREFERENCES, server, name, value)) { store.remove(mapOf(name to value)) }
 
     private fun OlderFinds.cookies(server: String) {
-        for ((name, value) in cookies(present(), server)) {
+        for ((name, value) in web { cookies(server) }) {
             val entry = LegacyEntry(LegacySource.CLASSIC_ANDROID_COOKIE, server, name, value)
-            read += OlderFind(entry) { erase(server, name, value) }
+            read += OlderFind(entry) { web { erase(server, name, value) } }
         }
     }
 
-    private fun cookies(
-        jar: CookieManager,
-        server: String,
-    ): List<Pair<String, String>> =
-        jar
-            .getCookie(server)
+    private fun CookieManager.cookies(server: String): List<Pair<String, String>> =
+        getCookie(server)
             .orEmpty()
             .split(';')
             .map { it.substringBefore('=').trim() to it.substringAfter('=', "").trim() }
-            .filter { (name, _) -> name in COOKIES }
+            .filter { (name, value) -> name in COOKIES && value.isNotEmpty() }
 
     /** Lets it expire under every domain and path under which the server may have set it, and looks whether it is gone. */
-    private fun erase(
+    private fun CookieManager.erase(
         server: String,
         name: String,
         value: String,
     ) {
-        val jar = present()
-        if (name to value !in cookies(jar, server)) return
+        if (name to value !in cookies(server)) return
         val address = Uri.parse(server)
         val paths = setOf("/", address.path.orEmpty().trimEnd('/').ifEmpty { "/" })
         for (path in paths) {
             for (domain in listOf("", "; Domain=${address.host}")) {
-                jar.setCookie(server, "$name=; Path=$path$domain; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+                setCookie(server, "$name=; Path=$path$domain; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
             }
         }
-        jar.flush()
-        if (name to value in cookies(jar, server)) throw IOException("the cookie stays")
+        flush()
+        if (name to value in cookies(server)) throw IOException("the cookie stays")
     }
 
-    /** The jar; a device may be without a web view, or just about to replace it. */
+    /** Works with the jar; a device may be without a web view, or just about to replace it. */
     @Suppress("TooGenericExceptionCaught") // It throws whatever comes to hand then.
-    private fun present(): CookieManager =
+    private fun <T> web(work: CookieManager.() -> T): T =
         try {
-            jar()
-        } catch (absent: RuntimeException) {
-            throw IOException("there is no web view", absent)
+            jar().work()
+        } catch (failed: RuntimeException) {
+            throw IOException("there is no web view", failed)
         }
 
     private companion object {

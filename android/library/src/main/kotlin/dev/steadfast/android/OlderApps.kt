@@ -70,18 +70,20 @@ internal class OlderFind(
 ) {
     val id: String = legacyEntryId(entry)
 
-    /** It was to be erased, and is still there. */
-    var failed = false
+    /** It was erased. */
+    var isGone = false
         private set
 
     /** Erases it. If it says no, it stays on the core's list, and the next call tries again. */
     fun erase(): Boolean {
-        try {
-            takeOut()
-        } catch (_: IOException) {
-            failed = true
-        }
-        return !failed
+        isGone =
+            try {
+                takeOut()
+                true
+            } catch (_: IOException) {
+                false
+            }
+        return isGone
     }
 }
 

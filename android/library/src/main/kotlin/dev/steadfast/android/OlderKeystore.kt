@@ -4,6 +4,7 @@ import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.UserNotAuthenticatedException
 import java.io.IOException
 import java.security.KeyStore
+import java.security.KeyStoreException
 import java.security.spec.AlgorithmParameterSpec
 import javax.crypto.BadPaddingException
 import javax.crypto.Cipher
@@ -46,7 +47,7 @@ internal class OlderKeystore(
     ): String {
         if (iv.size != cipher.ivBytes || sealed.isEmpty()) throw IOException("cut off")
         return insist {
-            val key = keystore().getKey(alias, null) as? SecretKey ?: throw IOException("the key is gone")
+            val key = keystore().getKey(alias, null) as? SecretKey ?: throw KeyStoreException("there is no key")
             val opening = Cipher.getInstance(cipher.transformation)
             opening.init(Cipher.DECRYPT_MODE, key, cipher.parameters(iv))
             utf8(opening.doFinal(sealed))

@@ -43,7 +43,7 @@ internal class OlderPreferences(
     override fun read(): Map<String, String> {
         val folder = File(context.applicationInfo.dataDir, "shared_prefs")
         // The second is what a write that was cut off leaves.
-        val files = listOf(File(folder, "$name.xml"), File(folder, "$name.xml.bak")).filter { it.exists() }
+        val files = listOf(File(folder, "$name.xml"), File(folder, "$name.xml.bak")).filterNot(::isSurelyAbsent)
         if (files.isEmpty()) return emptyMap()
         val all = preferences().all
         // Of a file that it cannot read the platform makes an empty one, and the next write makes that true.
@@ -92,7 +92,7 @@ internal class OlderDataStore(
         file.parentFile?.let(::syncFolder)
     }
 
-    private fun records(): List<Record> = if (file.exists()) records(file.readBytes()) else emptyList()
+    private fun records(): List<Record> = if (isSurelyAbsent(file)) emptyList() else records(file.readBytes())
 
     /** A field of the file, whole, and the text that it holds under a name, if it does. */
     private class Record(

@@ -8,19 +8,24 @@ import android.os.UserManager
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import android.security.keystore.UserNotAuthenticatedException
+import android.system.OsConstants
 import android.util.AndroidRuntimeException
 import android.util.Base64
 import android.webkit.CookieManager
 import dev.steadfast.Account
+import dev.steadfast.core.LegacyEntry
 import dev.steadfast.core.LegacyErasable
 import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
 import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
+import dev.steadfast.core.SteadfastException
 import dev.steadfast.testing.TestKeystore
+import dev.steadfast.testing.TestOs
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
@@ -59,8 +64,8 @@ class OlderAppsTest {
 
     private val server get() = world.server
     private val application: Application = RuntimeEnvironment.getApplication()
-    private val keychain = File(application.filesDir, "datastore/RN_KEYCHAIN.preferences_pb")
-    private val clients = File(application.filesDir, "datastore/APIClientDataStore.preferences_pb")
+    private val older = OlderWriter(application)
+    private val keychain = older.keychain
     private val jar get() = CookieManager.getInstance()
     private lateinit var android: SteadfastAndroid
 
@@ -75,6 +80,7 @@ class OlderAppsTest {
     fun close() {
         runBlocking { android.close() }
         TestKeystore.uninstall()
+        TestOs.heal()
     }
 
     @Test
@@ -87,7 +93,7 @@ class OlderAppsTest {
     @Test
     fun `whoever was signed in with React Native 2 is signed in, and the older app's copies are erased`() {
         val (token, _) = signInAsABrowser()
-        keep(server.url(), token, token, GCM)
+        older.keep(server.url(), token, token, OlderWriter.GCM)
         val before = sessions()
         val item = takeOver().single()
         assertEquals(server.url(), item.server)
@@ -106,7 +112,7 @@ class OlderAppsTest {
     @Test
     fun `an item of React Native 1 whose session was revoked meanwhile leads to the sign-in page, as every other`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC, inPreferences = true)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC, inPreferences = true)
         server.revokeSessionsLater("alice")
         val state = takeOver().single().state as OlderItemState.HandedOver
         val alice = android.core.account((state.outcome as LegacyOutcome.Adopted).account)!!
@@ -116,13 +122,12 @@ class OlderAppsTest {
         assertFalse(application.getSharedPreferences("RN_KEYCHAIN", Context.MODE_PRIVATE).contains("${server.url()}:p"))
     }
 
-    /** Hazard B15. */
     @Test
-    fun `killed before anything was erased, nothing is doubled`() {
+    fun `what the core has and nobody erased is not doubled with the next start`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
         val entries = ReactNativeApp(application).look().read.map { it.entry }
-        await { android.core.importLegacy(entries, PreviousInstallation.UPDATED) }
+        handOver(entries)
         val before = account().id
         reopen()
         val state = takeOver().single().state as OlderItemState.HandedOver
@@ -132,13 +137,12 @@ class OlderAppsTest {
         assertEquals(emptyMap<String, String>(), OlderDataStore(application, "RN_KEYCHAIN").read())
     }
 
-    /** Hazard B15. */
     @Test
-    fun `killed before the core was told of the erasing, it is told with the next start`() {
+    fun `the core that was not told of an erasing is told with the next start`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
         val find = ReactNativeApp(application).look().read.single()
-        await { android.core.importLegacy(listOf(find.entry), PreviousInstallation.UPDATED) }
+        handOver(listOf(find.entry))
         assertTrue(find.erase())
         reopen()
         assertEquals(listOf(find.id), await { android.core.legacyErasable() }.map { it.id })
@@ -151,7 +155,7 @@ class OlderAppsTest {
     @Test
     fun `what the Keystore cannot open now is kept, reported, and taken over later`() {
         val (token, _) = signInAsABrowser()
-        keep(server.url(), token, token, GCM)
+        older.keep(server.url(), token, token, OlderWriter.GCM)
         val before = keychain.readBytes()
         val paused = ArrayList<Long>()
         val app = ReactNativeApp(application, OlderKeystore(paused::add))
@@ -169,8 +173,8 @@ class OlderAppsTest {
     /** Hazard B07. */
     @Test
     fun `an item that a backup brought without its key is kept`() {
-        keep(server.url(), "token", "token", GCM)
-        keep("https://other.example", "token", "token", CBC)
+        older.keep(server.url(), "token", "token", OlderWriter.GCM)
+        older.keep("https://other.example", "token", "token", OlderWriter.CBC)
         val before = keychain.readBytes()
         TestKeystore.replaceKeys()
         // Of the second, nothing tells whether the key is the right one; the core looks at what comes out.
@@ -183,9 +187,9 @@ class OlderAppsTest {
     @Test
     fun `as long as something cannot be read, the core is not told that it was erased`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
         val find = ReactNativeApp(application).look().read.single()
-        await { android.core.importLegacy(listOf(find.entry), PreviousInstallation.UPDATED) }
+        handOver(listOf(find.entry))
         val whole = keychain.readBytes()
         keychain.writeBytes(whole.copyOf(whole.size - 3))
         assertEquals(OlderItemState.Unreadable, takeOver().single().state)
@@ -195,10 +199,41 @@ class OlderAppsTest {
         assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
     }
 
+    /** Hazard B04. */
+    @Test
+    fun `a store that the system fails to look up is not said to be erased`() {
+        val (token, user) = signInAsABrowser()
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
+        val find = ReactNativeApp(application).look().read.single()
+        handOver(listOf(find.entry))
+        val aside = File(keychain.path + ".aside")
+        // To Java it looks as if there were no file.
+        assertTrue(keychain.renameTo(aside))
+        val preferences = File(application.applicationInfo.dataDir, "shared_prefs/RN_KEYCHAIN.xml")
+        for (unfound in listOf(keychain, preferences)) {
+            TestOs.fail(unfound.path, OsConstants.EIO)
+            assertEquals(OlderItemState.Unreadable, takeOver().single().state)
+            assertEquals(listOf(find.id), await { android.core.legacyErasable() }.map { it.id })
+            TestOs.heal()
+        }
+        assertTrue(aside.renameTo(keychain))
+        assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
+    }
+
+    /** Hazard B09. */
+    @Test
+    fun `a key that the Keystore says once it has not is asked for again`() {
+        val (token, _) = signInAsABrowser()
+        older.keep(server.url(), token, token, OlderWriter.GCM)
+        val app = ReactNativeApp(application, OlderKeystore { TestKeystore.revive() })
+        TestKeystore.die()
+        assertEquals(token, app.look().read.single().entry.value)
+    }
+
     @Test
     fun `what cannot be erased now is erased with the next start`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
         val inTheWay = File(keychain.path + ".tmp")
         assertTrue(inTheWay.mkdir())
         assertFalse((takeOver().single().state as OlderItemState.HandedOver).erased)
@@ -210,9 +245,9 @@ class OlderAppsTest {
 
     @Test
     fun `what asks for the user's finger, or is of an unknown form, is left alone and reported`() {
-        keep("https://finger.example", "token", "token", "KeystoreAESGCM")
-        keep("https://face.example", "token", "token", "KeystoreRSAECB")
-        keep("https://conceal.example", "token", "token", "FacebookConceal")
+        older.keep("https://finger.example", "token", "token", "KeystoreAESGCM")
+        older.keep("https://face.example", "token", "token", "KeystoreRSAECB")
+        older.keep("https://conceal.example", "token", "token", "FacebookConceal")
         val before = keychain.readBytes()
         val states = takeOver().associate { it.server to it.state }
         assertEquals(OlderItemState.BoundToUser, states["https://finger.example"])
@@ -224,7 +259,7 @@ class OlderAppsTest {
 
     @Test
     fun `a key that wants to see the user first is left alone and reported`() {
-        keep("https://one.example", "token", "token", CBC)
+        older.keep("https://one.example", "token", "token", OlderWriter.CBC)
         TestKeystore.failNextKey(UserNotAuthenticatedException())
         assertEquals(OlderItemState.BoundToUser, ReactNativeApp(application).look().notRead.single().state)
     }
@@ -242,7 +277,7 @@ class OlderAppsTest {
     @Test
     fun `before the first unlock nothing is looked at`() {
         val (token, user) = signInAsABrowser()
-        keep(server.url(), "android_rn:abc, $user", token, CBC)
+        older.keep(server.url(), "android_rn:abc, $user", token, OlderWriter.CBC)
         val before = keychain.readBytes()
         unlock(false)
         assertEquals(OlderAppsResult.Locked, await { android.takeOverOlderApps() })
@@ -255,10 +290,10 @@ class OlderAppsTest {
     @Test
     fun `the network client's copy of a token counts where the keychain has none, and is erased with it where it has`() {
         val (token, _) = signInAsABrowser()
-        copy(server.url(), token)
-        copy("client-certificate", "its password")
+        older.copy(server.url(), token)
+        older.copy("client-certificate", "its password")
         assertEquals(token, ReactNativeApp(application).look().read.single().entry.value)
-        keep(server.url(), token, token, GCM)
+        older.keep(server.url(), token, token, OlderWriter.GCM)
         assertTrue((takeOver().single().state as OlderItemState.HandedOver).erased)
         account()
         assertEquals(setOf("client-certificate"), OlderDataStore(application, "APIClientDataStore").read().keys)
@@ -268,10 +303,10 @@ class OlderAppsTest {
 
     @Test
     fun `each of the apps is known by what it wrote`() {
-        keep("https://two.example", "token", "token", GCM)
-        keep("https://one.example", "android_rn:abc, u1", "token", CBC)
-        keep("", "preshared_secret", "secret", GCM)
-        keep("", "android_rn:abc, u2", "token,https://old.example", CBC, inPreferences = true)
+        older.keep("https://two.example", "token", "token", OlderWriter.GCM)
+        older.keep("https://one.example", "android_rn:abc, u1", "token", OlderWriter.CBC)
+        older.keep("", "preshared_secret", "secret", OlderWriter.GCM)
+        older.keep("", "android_rn:abc, u2", "token,https://old.example", OlderWriter.CBC, inPreferences = true)
         val found = ReactNativeApp(application).look().read.associate { it.entry.source to it.entry.server }
         val expected =
             mapOf(
@@ -285,11 +320,11 @@ class OlderAppsTest {
 
     @Test
     fun `erasing takes out one item, and leaves every byte of the rest`() {
-        val other = field(1, field(1, "a flag".toByteArray()) + field(2, byteArrayOf(8, 1)))
+        val other = older.field(1, older.field(1, "a flag".toByteArray()) + older.field(2, byteArrayOf(8, 1)))
         keychain.parentFile!!.mkdirs()
         keychain.writeBytes(other)
-        keep("https://one.example", "android_rn:abc, u1", "token", CBC)
-        keep("https://two.example", "token", "token", GCM)
+        older.keep("https://one.example", "android_rn:abc, u1", "token", OlderWriter.CBC)
+        older.keep("https://two.example", "token", "token", OlderWriter.GCM)
         assertTrue(ReactNativeApp(application).look().read.first { it.entry.server == "https://one.example" }.erase())
         assertEquals("https://two.example", ReactNativeApp(application).look().read.single().entry.server)
         assertArrayEquals(other, keychain.readBytes().copyOf(other.size))
@@ -297,10 +332,10 @@ class OlderAppsTest {
 
     @Test
     fun `an item that was written anew since it was read is not erased`() {
-        keep("https://one.example", "android_rn:abc, u1", "token", CBC)
+        older.keep("https://one.example", "android_rn:abc, u1", "token", OlderWriter.CBC)
         val find = ReactNativeApp(application).look().read.single()
         keychain.delete()
-        keep("https://one.example", "android_rn:abc, u1", "another", CBC)
+        older.keep("https://one.example", "android_rn:abc, u1", "another", OlderWriter.CBC)
         assertFalse(find.erase())
         assertEquals("another", ReactNativeApp(application).look().read.single().entry.value)
     }
@@ -348,6 +383,43 @@ class OlderAppsTest {
     }
 
     @Test
+    fun `a session that the core leaves alone can be found again`() {
+        // Its server has no TLS, and the app does not allow that.
+        val own = application.getSharedPreferences("App", Context.MODE_PRIVATE)
+        own.edit().putString("baseUrl", "http://plain.example").commit()
+        val jar = TestCookieJar()
+        jar.setCookie("http://plain.example", "MMAUTHTOKEN=abcdefghijklmnopqrstuvwxyz; Path=/")
+        jar.setCookie("http://plain.example", "MMUSERID=; Path=/")
+        val apps = OlderApps(application, android.core, listOf(ClassicApp(application) { jar })) {}
+        repeat(2) {
+            val states = items(await { apps.takeOver() }).map { it.state as OlderItemState.HandedOver }
+            assertEquals(listOf(LegacyOutcome.Insecure, LegacyOutcome.Noted), states.map { it.outcome })
+            assertEquals(listOf(false, false), states.map { it.erased })
+        }
+        assertTrue(own.contains("baseUrl"))
+    }
+
+    @Test
+    fun `a web view that fails while it is asked, or erases, loses nothing`() {
+        val (token, user) = signInAsABrowser()
+        val own = classic()
+        val jar = TestCookieJar()
+        jar.setCookie(server.url(), "MMAUTHTOKEN=$token; Path=/")
+        jar.setCookie(server.url(), "MMUSERID=$user; Path=/")
+        val apps = OlderApps(application, android.core, listOf(ClassicApp(application) { jar })) {}
+        jar.failure = AndroidRuntimeException("the web view is being replaced")
+        assertEquals(listOf(OlderItemState.Unreadable), items(await { apps.takeOver() }).map { it.state })
+        jar.failure = null
+        jar.failsToWrite = true
+        val states = items(await { apps.takeOver() }).map { it.state as OlderItemState.HandedOver }
+        assertEquals(listOf(false, false, false), states.map { it.erased })
+        assertTrue(own.contains("baseUrl"))
+        jar.failsToWrite = false
+        assertEquals(3, items(await { apps.takeOver() }).count { (it.state as OlderItemState.HandedOver).erased })
+        assertFalse(own.contains("baseUrl"))
+    }
+
+    @Test
     fun `the classic app that was signed out left nothing`() {
         jar.setCookie(server.url(), "MMAUTHTOKEN=token")
         assertEquals(emptyList<OlderItem>(), takeOver())
@@ -363,6 +435,8 @@ class OlderAppsTest {
         assertTrue(own.contains("baseUrl"))
     }
 
+    private fun handOver(entries: List<LegacyEntry>) = await { android.core.importLegacy(entries, PreviousInstallation.UPDATED) }
+
     private fun takeOver(): List<OlderItem> = items(await { android.takeOverOlderApps() })
 
     private fun items(result: OlderAppsResult) = (result as OlderAppsResult.Done).items
@@ -377,7 +451,18 @@ class OlderAppsTest {
     private fun open() {
         android = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
         Robolectric.buildActivity(Activity::class.java).setup()
+        eventually(::isInFront)
     }
+
+    /** Whether the core knows it: until then it refuses. */
+    private fun isInFront() =
+        try {
+            await { android.core.legacyErasable() }
+            true
+        } catch (early: SteadfastException.NotNow) {
+            check(early.code() == "suspended") { early }
+            false
+        }
 
     private fun reopen() {
         runBlocking { android.close() }
@@ -390,98 +475,5 @@ class OlderAppsTest {
 
     private fun unlock(unlocked: Boolean) = shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(unlocked)
 
-    /** As react-native-keychain writes an item. */
-    private fun keep(
-        service: String,
-        name: String,
-        password: String,
-        cipher: String,
-        inPreferences: Boolean = false,
-    ) {
-        val key = key(service.ifEmpty { if (cipher == CBC) "RN_KEYCHAIN_DEFAULT_ALIAS" else cipher })
-        val values = mapOf("$service:u" to seal(key, cipher, name), "$service:p" to seal(key, cipher, password), "$service:c" to cipher)
-        if (inPreferences) {
-            val edit = application.getSharedPreferences("RN_KEYCHAIN", Context.MODE_PRIVATE).edit()
-            values.forEach(edit::putString)
-            edit.commit()
-        } else {
-            values.forEach { (name, value) -> put(keychain, name, value) }
-        }
-    }
-
-    /** As react-native-network-client keeps a token. */
-    private fun copy(
-        alias: String,
-        value: String,
-    ) {
-        val cipher = Cipher.getInstance("AES/CBC/PKCS5Padding")
-        cipher.init(Cipher.ENCRYPT_MODE, key("NetworkClientAndroidKeyStore"))
-        val sealed = cipher.doFinal(value.padEnd(value.length + 16 - value.length % 16).toByteArray())
-        put(clients, alias, Base64.encodeToString(sealed, Base64.DEFAULT) + "," + Base64.encodeToString(cipher.iv, Base64.DEFAULT))
-    }
-
-    /** As Jetpack's DataStore keeps a text. */
-    private fun put(
-        file: File,
-        name: String,
-        value: String,
-    ) {
-        file.parentFile!!.mkdirs()
-        file.appendBytes(field(1, field(1, name.toByteArray()) + field(2, field(5, value.toByteArray()))))
-    }
-
-    private fun key(alias: String): SecretKey {
-        KeyStore.getInstance("AndroidKeyStore").apply { load(null) }.getKey(alias, null)?.let { return it as SecretKey }
-        val generator = KeyGenerator.getInstance("AES", "AndroidKeyStore")
-        generator.init(KeyGenParameterSpec.Builder(alias, KeyProperties.PURPOSE_ENCRYPT or KeyProperties.PURPOSE_DECRYPT).build())
-        return generator.generateKey()
-    }
-
-    private fun seal(
-        key: SecretKey,
-        kind: String,
-        text: String,
-    ): String {
-        val cipher = Cipher.getInstance(if (kind == CBC) "AES/CBC/PKCS5Padding" else "AES/GCM/NoPadding")
-        cipher.init(Cipher.ENCRYPT_MODE, key)
-        return Base64.encodeToString(cipher.iv + cipher.doFinal(text.toByteArray()), Base64.DEFAULT)
-    }
-
-    private fun field(
-        number: Int,
-        content: ByteArray,
-    ): ByteArray {
-        val bytes = ByteArrayOutputStream()
-        bytes.write((number shl 3) or 2)
-        var length = content.size
-        while (length >= 128) {
-            bytes.write((length and 127) or 128)
-            length = length shr 7
-        }
-        bytes.write(length)
-        bytes.write(content)
-        return bytes.toByteArray()
-    }
-
-    /** Gives the token, and whose it is. */
-    private fun signInAsABrowser(): Pair<String, String> {
-        val authority = CertificateFactory.getInstance("X.509").generateCertificate(server.authority().byteInputStream())
-        val store = KeyStore.getInstance("PKCS12").apply { load(null) }
-        store.setCertificateEntry("test", authority)
-        val trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm()).apply { init(store) }
-        val context = SSLContext.getInstance("TLS").apply { init(null, trust.trustManagers, null) }
-        val connection = URL(server.url() + "/api/v4/users/login").openConnection() as HttpsURLConnection
-        connection.sslSocketFactory = context.socketFactory
-        connection.requestMethod = "POST"
-        connection.doOutput = true
-        connection.outputStream.write("""{"login_id":"alice","password":"${TestServer.ALICE}"}""".toByteArray())
-        assertEquals(HttpURLConnection.HTTP_OK, connection.responseCode)
-        val user = connection.inputStream.bufferedReader().readText()
-        return connection.getHeaderField("Token") to Regex("\"id\":\"([a-z0-9]{26})\"").find(user)!!.groupValues[1]
-    }
-
-    private companion object {
-        const val GCM = "KeystoreAESGCM_NoAuth"
-        const val CBC = "KeystoreAESCBC"
-    }
+    private fun signInAsABrowser() = signInAsABrowser(server)
 }

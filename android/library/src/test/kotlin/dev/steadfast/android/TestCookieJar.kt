@@ -15,10 +15,19 @@ internal class TestCookieJar : CookieManager() {
     var flushes = 0
         private set
 
+    /** What it fails with, whatever it is asked. */
+    var failure: RuntimeException? = null
+
+    /** Whether it fails as soon as something is to be written. */
+    var failsToWrite = false
+
     override fun setCookie(
         url: String,
         value: String,
-    ) = jar.put(URI(url), mapOf("Set-Cookie" to listOf(value)))
+    ) {
+        check(!failsToWrite) { "the web view is being replaced" }
+        jar.put(URI(url), mapOf("Set-Cookie" to listOf(value)))
+    }
 
     override fun setCookie(
         url: String,
@@ -28,6 +37,7 @@ internal class TestCookieJar : CookieManager() {
 
     override fun getCookie(url: String): String? =
         jar
+            .also { failure?.let { throw it } }
             .get(URI(url), emptyMap())["Cookie"]
             .orEmpty()
             .joinToString("; ")
