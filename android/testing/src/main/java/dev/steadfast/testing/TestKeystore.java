@@ -3,8 +3,12 @@ package dev.steadfast.testing;
 import android.security.keystore.KeyGenParameterSpec;
 import android.security.keystore.KeyPermanentlyInvalidatedException;
 import android.security.keystore.StrongBoxUnavailableException;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.InvalidAlgorithmParameterException;
 import java.security.Key;
 import java.security.KeyStoreException;
@@ -16,6 +20,7 @@ import java.security.Security;
 import java.security.UnrecoverableKeyException;
 import java.security.cert.Certificate;
 import java.security.spec.AlgorithmParameterSpec;
+import java.util.Base64;
 import java.util.Collections;
 import java.util.Date;
 import java.util.Enumeration;
@@ -26,6 +31,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import javax.crypto.KeyGeneratorSpi;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
@@ -45,6 +51,8 @@ public final class TestKeystore {
     private static volatile Throwable always;
     private static volatile Throwable strongBox = new StrongBoxUnavailableException("no StrongBox");
     private static volatile boolean dead;
+    private static volatile Path file;
+    private static volatile Consumer<String> beforeDeleting = alias -> {};
 
     private TestKeystore() {}
 
@@ -60,13 +68,32 @@ public final class TestKeystore {
         always = null;
         strongBox = new StrongBoxUnavailableException("no StrongBox");
         dead = false;
+        file = null;
+        beforeDeleting = alias -> {};
         Security.removeProvider(TestProvider.NAME);
         Security.addProvider(new TestProvider());
+    }
+
+    /** As {@link #install()}, with the keys that lie in this file, where they stay when the process is killed. */
+    public static void install(Path kept) throws IOException {
+        install();
+        if (Files.exists(kept)) {
+            for (String line : Files.readAllLines(kept)) {
+                String[] parts = line.split(" ");
+                KEYS.put(parts[0], new SecretKeySpec(Base64.getDecoder().decode(parts[1]), "AES"));
+            }
+        }
+        file = kept;
     }
 
     /** Takes it away again. */
     public static void uninstall() {
         Security.removeProvider(TestProvider.NAME);
+    }
+
+    /** Is told the name of each key that is about to be deleted. */
+    public static void beforeDeleting(Consumer<String> told) {
+        beforeDeleting = told;
     }
 
     /** The next calls fail with these, one each, and succeed where one is null; afterwards it works again. */
@@ -151,6 +178,22 @@ public final class TestKeystore {
         return new SecretKeySpec(bytes, "AES");
     }
 
+    private static synchronized void keep() {
+        if (file == null) {
+            return;
+        }
+        StringBuilder lines = new StringBuilder();
+        KEYS.forEach((alias, key) ->
+                lines.append(alias).append(' ').append(Base64.getEncoder().encodeToString(key.getEncoded())).append('\n'));
+        try {
+            Path beside = file.resolveSibling("keystore.new");
+            Files.writeString(beside, lines);
+            Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException failed) {
+            throw new ProviderException("the test's keys cannot be kept", failed);
+        }
+    }
+
     private static Throwable nextFailure() {
         CALLS.incrementAndGet();
         Optional<Throwable> next = FAILURES.poll();
@@ -198,10 +241,12 @@ public final class TestKeystore {
                 throw (KeyStoreException) failure;
             }
             rethrow(failure);
+            beforeDeleting.accept(alias);
             if (!dead) {
                 KEYS.remove(alias);
                 SPECS.remove(alias);
                 INVALIDATED.remove(alias);
+                keep();
             }
         }
 
@@ -314,6 +359,7 @@ public final class TestKeystore {
             KEYS.put(spec.getKeystoreAlias(), key);
             SPECS.put(spec.getKeystoreAlias(), spec);
             INVALIDATED.remove(spec.getKeystoreAlias());
+            keep();
             return key;
         }
     }
