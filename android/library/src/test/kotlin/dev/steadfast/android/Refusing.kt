@@ -15,6 +15,7 @@ import org.robolectric.shadows.ShadowAlarmManager
 import org.robolectric.shadows.ShadowConnectivityManager
 import org.robolectric.shadows.ShadowJobScheduler
 import org.robolectric.shadows.ShadowNotificationManager
+import java.util.concurrent.atomic.AtomicInteger
 
 // Services of the system that throw at whoever asks, as those of some devices and of some moments do.
 
@@ -22,8 +23,13 @@ import org.robolectric.shadows.ShadowNotificationManager
 abstract class Refusal(
     private val failure: () -> RuntimeException,
 ) {
+    private val count = AtomicInteger()
+
     @Volatile
     private var refuses = false
+
+    /** How often it was asked since the last look. */
+    fun asked(): Int = count.getAndSet(0)
 
     fun refuse(during: () -> Unit) {
         refuses = true
@@ -35,6 +41,7 @@ abstract class Refusal(
     }
 
     fun check() {
+        count.incrementAndGet()
         if (refuses) throw failure()
     }
 }
@@ -71,11 +78,13 @@ class RefusingNotifications : ShadowNotificationManager() {
         tag: String?,
         id: Int,
     ) {
-        check()
+        withdrawing.check()
         super.cancel(tag, id)
     }
 
-    companion object : Refusal({ SecurityException("not now") })
+    companion object : Refusal({ SecurityException("not now") }) {
+        val withdrawing = object : Refusal({ SecurityException("not now") }) {}
+    }
 }
 
 /** Of Android 8 and later. */

@@ -66,6 +66,8 @@ class SessionNotificationsTest {
     fun `the same one is not shown twice, and can be taken back`() {
         notifications.show(ended)
         notifications.show(ended)
+        val flags = shadowOf(manager).getNotification("notice-7", SessionNotifications.ID).flags
+        assertTrue(flags and Notification.FLAG_ONLY_ALERT_ONCE != 0)
         notifications.show(ended.copy(tag = "notice-8"))
         assertEquals(2, shadowOf(manager).size())
         notifications.withdraw("notice-7")
@@ -85,7 +87,7 @@ class SessionNotificationsTest {
     fun `what the system does not take counts neither as shown nor as taken back`() {
         RefusingNotifications.refuse { assertFalse(notifications.show(ended)) }
         assertTrue(notifications.show(ended))
-        RefusingNotifications.refuse { assertFalse(notifications.withdraw(ended.tag)) }
+        RefusingNotifications.withdrawing.refuse { assertFalse(notifications.withdraw(ended.tag)) }
         assertTrue(notifications.withdraw(ended.tag))
     }
 

@@ -42,6 +42,7 @@ import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
+import org.robolectric.annotation.Config
 import org.robolectric.util.ReflectionHelpers
 import java.io.File
 import java.time.Duration
@@ -87,7 +88,9 @@ class SteadfastAndroidTest {
     }
 
     @Test
+    @Config(shadows = [RefusingNotifications::class])
     fun `a session that ended while nobody looked is told by the hourly check`() {
+        RefusingNotifications.asked()
         val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
@@ -99,6 +102,27 @@ class SteadfastAndroidTest {
         await { alice.until { it.shows is Shows.SignIn } }
         val shown = shadowOf(manager).allNotifications.single()
         assertTrue("Session Expired" in shown.extras.getCharSequence("android.text").toString())
+        await { android.core.notices.first { it.isEmpty() } }
+        // The check and whoever follows the changes both saw it.
+        assertEquals(1, RefusingNotifications.asked())
+    }
+
+    @Test
+    @Config(shadows = [RefusingNotifications::class])
+    fun `an end that the system does not show now stays to be told`() {
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        back(page)
+        RefusingNotifications.asked()
+        RefusingNotifications.refuse {
+            server.revokeSessionsLater("alice")
+            await { alice.until { it.shows is Shows.SignIn } }
+            eventually { RefusingNotifications.asked() > 0 }
+        }
+        assertEquals(1, await { android.core.notices.first() }.size)
+        android.onScreen(null)
+        eventually { shadowOf(manager).size() == 1 }
         await { android.core.notices.first { it.isEmpty() } }
     }
 
