@@ -29,20 +29,25 @@ public final class AarCheck {
 
     private AarCheck() {}
 
-    /** `AarCheck FILE.aar`: prints what is in it and fails with what is wrong. */
+    /** `AarCheck FILE.aar [ABI …]`: prints what is in it, and fails with what is wrong or if one of these ABIs is missing. */
     public static void main(String[] arguments) throws IOException {
         Path aar = Path.of(arguments[0]);
-        List<String> wrong = problems(aar);
+        List<String> wrong = problems(aar, List.of(arguments).subList(1, arguments.length));
         if (!wrong.isEmpty()) {
             throw new IllegalStateException(aar.getFileName() + ": " + String.join("; ", wrong));
         }
         System.out.println(summary(aar));
     }
 
-    /** What is wrong with it; empty if nothing. */
-    public static List<String> problems(Path aar) throws IOException {
+    /** What is wrong with it, as one that has to hold a library for each of these ABIs; empty if nothing. */
+    public static List<String> problems(Path aar, List<String> abis) throws IOException {
         List<String> wrong = new ArrayList<>();
         Map<String, byte[]> entries = entries(aar);
+        for (String abi : abis) {
+            if (!entries.containsKey("jni/" + abi + "/libsteadfast.so")) {
+                wrong.add("no libsteadfast.so for " + abi);
+            }
+        }
         for (String needed : List.of("AndroidManifest.xml", "classes.jar", "R.txt", "proguard.txt")) {
             if (!entries.containsKey(needed)) {
                 wrong.add(needed + " is missing");

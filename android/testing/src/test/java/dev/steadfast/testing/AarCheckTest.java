@@ -28,7 +28,7 @@ public final class AarCheckTest {
         Map<String, byte[]> entries = whole();
         entries.put("jni/arm64-v8a/libsteadfast.so", elf64(183, 0x4000));
         entries.put("jni/armeabi-v7a/libsteadfast.so", elf32(40, 0x1000));
-        assertEquals(List.of(), AarCheck.problems(aar(entries)));
+        assertEquals(List.of(), AarCheck.problems(aar(entries), List.of()));
     }
 
     @Test
@@ -37,7 +37,16 @@ public final class AarCheckTest {
         entries.remove("R.txt");
         entries.put("classes.jar", zip(Map.of("other.class", new byte[0])));
         assertEquals(
-                List.of("R.txt is missing", "classes.jar holds no dev.steadfast.Steadfast"), AarCheck.problems(aar(entries)));
+                List.of("R.txt is missing", "classes.jar holds no dev.steadfast.Steadfast"), AarCheck.problems(aar(entries), List.of()));
+    }
+
+    @Test
+    public void aReleaseHasEveryAbi() throws IOException {
+        Map<String, byte[]> entries = whole();
+        entries.put("jni/arm64-v8a/libsteadfast.so", elf64(183, 0x4000));
+        entries.put("jni/x86_64/libother.so", elf64(62, 0x4000));
+        assertEquals(
+                List.of("no libsteadfast.so for x86_64"), AarCheck.problems(aar(entries), List.of("arm64-v8a", "x86_64")));
     }
 
     @Test
@@ -45,7 +54,7 @@ public final class AarCheckTest {
         Map<String, byte[]> entries = whole();
         entries.put("jni/x86_64/libsteadfast.so", elf64(183, 0x4000));
         entries.put("jni/libsteadfast.so", elf64(62, 0x4000));
-        List<String> problems = AarCheck.problems(aar(entries));
+        List<String> problems = AarCheck.problems(aar(entries), List.of());
         assertEquals(2, problems.size());
         assertTrue(problems.get(0).contains("lies in no folder"));
         assertTrue(problems.get(1).contains("is of machine 183, not 62"));
