@@ -33,7 +33,10 @@ public class SteadfastCallFactory
         private val account: Account,
         /** Where enqueued calls wait for their answers and call back: threads of the factory, if the app names none. */
         private val executor: Executor = CallThreads.pool(),
-        /** Where a large body lies while it is sent: a folder of the app's own, on Android its cache, if the app names none. */
+        /**
+         * Where a large body lies while it is written: a folder of the app's own, on Android its cache, if the app names none.
+         * A process that is killed at that moment leaves it there, under a name that begins with `steadfast-body-`.
+         */
         private val folder: File = File(System.getProperty("java.io.tmpdir").orEmpty()),
     ) : Call.Factory {
         override fun newCall(request: Request): Call = SteadfastCall(account, request, executor, folder)

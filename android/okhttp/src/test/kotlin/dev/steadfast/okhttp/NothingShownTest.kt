@@ -26,21 +26,15 @@ class NothingShownTest {
         world.closeAtTheEnd(core::close)
         val account = await { core.adoptToken(Destination(world.server.url()), token) }
         val calls = SteadfastCallFactory(account)
-        val codes =
-            listOf(
-                "/api/v4/users/me",
-                "/api/v4/users/me/sessions",
-                "/api/v4/posts/x",
-                "/oauth/gitlab/mobile_login?redirect_to=x",
-                "/elsewhere",
-            )
-                .map { path ->
-                    calls.newCall(get(path)).execute().use { answer ->
-                        assertFalse(path, token in shown(answer))
-                        answer.code
-                    }
-                }
-        assertEquals(200, codes.first())
+        world.server.turn("settings", "{\"enable_gitlab\":true}")
+        val answers = listOf("/api/v4/users/me" to 200, "/api/v4/users/me/sessions" to 200, "/api/v4/posts/x" to 404, REDIRECTED to 302)
+        for ((path, code) in answers) {
+            calls.newCall(get(path)).execute().use { answer ->
+                assertEquals(path, code, answer.code)
+                assertEquals(path, code == 302, "/provider/gitlab/authorize" in answer.header("location").orEmpty())
+                assertFalse(path, token in shown(answer))
+            }
+        }
         val refused = listOf(get("/a/../../b"), get("/x").newBuilder().header("Authorization", "Bearer $token").build())
         world.server.close()
         for (request in refused + get("/api/v4/users/me")) {
@@ -55,4 +49,8 @@ class NothingShownTest {
 
     private fun shown(answer: Response) =
         listOf(answer, answer.headers, answer.request, answer.request.headers, answer.networkResponse, answer.body.string()).joinToString()
+
+    private companion object {
+        const val REDIRECTED = "/oauth/gitlab/mobile_login?redirect_to=mmauth://callback"
+    }
 }
