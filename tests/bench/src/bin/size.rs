@@ -37,7 +37,10 @@ fn main() -> ExitCode {
     let stripped = stripped(&library);
     let page = page(stripped, &by_crate(&library));
     if arguments.record {
-        std::fs::write(&record, &page).expect("the record written");
+        // What other measurements recorded, below their own headings, stays.
+        let before = std::fs::read_to_string(&record).unwrap_or_default();
+        let others = before.find("\n## ").map_or("", |at| &before[at..]);
+        std::fs::write(&record, format!("{page}{others}")).expect("the record written");
         println!("{page}");
         return ExitCode::SUCCESS;
     }
