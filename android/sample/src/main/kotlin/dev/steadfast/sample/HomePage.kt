@@ -8,6 +8,7 @@ import dev.steadfast.core.Method
 import dev.steadfast.core.Request
 import dev.steadfast.core.Snapshot
 import org.json.JSONArray
+import org.json.JSONException
 
 /** The content: here the user's teams, in an app of your own everything else. */
 internal class HomePage(
@@ -15,10 +16,11 @@ internal class HomePage(
     private val account: Account,
 ) : Page(activity) {
     private lateinit var banner: TextView
+    private lateinit var server: TextView
+    private lateinit var user: TextView
     private lateinit var failure: TextView
     private lateinit var teams: LinearLayout
-    private val known = account.state.value
-    private var live = false
+    private var reached = false
 
     override val problem get() = failure
 
@@ -27,8 +29,8 @@ internal class HomePage(
             banner = banner()
             addView(
                 activity.scrolling {
-                    text(known.name, Sizes.TITLE)
-                    text("Signed in as ${known.username}", color = Colors.QUIET)
+                    server = text("", Sizes.TITLE)
+                    user = text("", tone = Tone.QUIET)
                     failure = problem()
                     heading("Your teams")
                     teams = column()
@@ -40,35 +42,49 @@ internal class HomePage(
         }
 
     override fun update(snapshot: Snapshot) {
-        val (text, color) = bannerOf(snapshot.link)
+        server.text = snapshot.name
+        user.text = "Signed in as ${snapshot.username}"
+        val (text, tone) = bannerOf(snapshot.link)
         banner.showOrHide(text)
-        banner.setBackgroundColor(color)
+        banner.setBackgroundColor(activity.color(tone))
         // The way to the server is open, for the first time or again: what is shown may be old.
-        val isLive = snapshot.link is Link.Live
-        if (isLive && !live) act(null) { load() }
-        live = isLive
+        val isReached = snapshot.link is Link.Live || snapshot.link is Link.Polling
+        if (isReached && !reached) act(null) { load() }
+        reached = isReached
     }
 
     /** Any request of the app goes through the account, which adds the session and never shows its token. */
     private suspend fun load() {
         val response = account.request(Request(Method.GET, "/api/v4/users/me/teams"))
-        if (response.status != OK) return
-        val list = JSONArray(response.body.decodeToString())
+        val names = if (response.status == OK) namesIn(response.body.decodeToString()) else null
+        if (names == null) {
+            tell("The server's answer cannot be shown. Try again later.")
+            return
+        }
         teams.removeAllViews()
-        if (list.length() == 0) teams.text("You are in no team yet.", color = Colors.QUIET)
-        for (index in 0 until list.length()) teams.text(list.getJSONObject(index).getString("display_name"))
+        if (names.isEmpty()) teams.text("You are in no team yet.", tone = Tone.QUIET)
+        names.forEach { teams.text(it) }
     }
 
     private companion object {
         const val OK = 200
 
-        fun bannerOf(link: Link): Pair<String?, Int> =
+        /** Null for what is no list of teams: whatever stands between may have answered. */
+        fun namesIn(body: String): List<String>? =
+            try {
+                val list = JSONArray(body)
+                (0 until list.length()).map { list.getJSONObject(it).getString("display_name") }
+            } catch (_: JSONException) {
+                null
+            }
+
+        fun bannerOf(link: Link): Pair<String?, Tone> =
             when (link) {
-                is Link.Paused -> null to Colors.QUIET
-                is Link.Offline -> "No internet connection" to Colors.QUIET
-                is Link.Portal -> "This network asks you to sign in to it first" to Colors.WARNING
-                is Link.Connecting, is Link.Waiting -> "Connecting…" to Colors.WARNING
-                is Link.Live, is Link.Polling -> "Connected" to Colors.GOOD
+                is Link.Paused -> null to Tone.QUIET
+                is Link.Offline -> "No internet connection" to Tone.QUIET
+                is Link.Portal -> "This network asks you to sign in to it first" to Tone.WARNING
+                is Link.Connecting, is Link.Waiting -> "Connecting…" to Tone.WARNING
+                is Link.Live, is Link.Polling -> "Connected" to Tone.GOOD
             }
     }
 }

@@ -26,9 +26,10 @@ internal abstract class Page(
     /** The account changed. */
     open fun update(snapshot: Snapshot) = Unit
 
-    /** Something went wrong: says so. */
-    fun tell(failed: SteadfastException) {
-        problem?.showOrHide(words(failed))
+    /** Something went wrong: says so; false if this page has no place for that. */
+    fun tell(what: String): Boolean {
+        problem?.showOrHide(what)
+        return problem != null
     }
 
     /** The page is gone. */
@@ -39,13 +40,14 @@ internal abstract class Page(
         button: View?,
         what: suspend () -> Unit,
     ) {
+        // At once, since a second press may come before the coroutine does.
+        button?.isEnabled = false
+        problem?.showOrHide(null)
         scope.launch {
-            button?.isEnabled = false
-            problem?.showOrHide(null)
             try {
                 what()
             } catch (failed: SteadfastException) {
-                tell(failed)
+                tell(words(failed))
             } finally {
                 button?.isEnabled = true
             }
@@ -60,11 +62,16 @@ internal class CoverPage(
     /** Who may log out here, if anybody has to. */
     leave: Account? = null,
 ) : Page(activity) {
+    private lateinit var failure: TextView
+
+    override val problem get() = failure
+
     override val view =
-        activity.column {
+        activity.scrolling {
             gravity = Gravity.CENTER
             progress()
-            text(text, Sizes.LARGE, Colors.QUIET).gravity = Gravity.CENTER
-            if (leave != null) button("Log Out") { act(null) { leave.signOut() } }
+            text(text, Sizes.LARGE, Tone.QUIET).gravity = Gravity.CENTER
+            failure = problem()
+            if (leave != null) button("Log Out") { act(it) { leave.signOut() } }
         }
 }

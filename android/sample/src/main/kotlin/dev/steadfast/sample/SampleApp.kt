@@ -7,6 +7,8 @@ import dev.steadfast.android.SteadfastAndroid
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.MainScope
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.launch
 
 /** Opens the core, once, for as long as the process lives. */
@@ -32,18 +34,23 @@ open class SampleApp : Application() {
     protected fun start() {
         steadfast = SteadfastAndroid.start(this, options())
         val core = steadfast.core
-        scope.launch {
-            // "Erase what you stored of this account." This app stores nothing, so that is done already.
-            core.obligations.collect { owed ->
-                owed.forEach {
-                    try {
-                        core.acknowledgeObligation(it.id)
-                    } catch (_: SteadfastException) {
-                        // It is owed still, and comes again with the next change.
-                        return@forEach
-                    }
-                }
+        // "Erase what you stored of this account." This app stores nothing, so that is done already.
+        scope.launch { core.obligations.collectLatest { owed -> owed.forEach { erased(it.id) } } }
+    }
+
+    /** Said until the core has taken it: a full disk takes nothing, and content may wait for it. */
+    private suspend fun erased(obligation: Long) {
+        while (true) {
+            try {
+                return steadfast.core.acknowledgeObligation(obligation)
+            } catch (failed: SteadfastException) {
+                if (failed.code() == "closed") return
+                delay(TRY_AGAIN_MILLIS)
             }
         }
+    }
+
+    private companion object {
+        const val TRY_AGAIN_MILLIS = 1_000L
     }
 }

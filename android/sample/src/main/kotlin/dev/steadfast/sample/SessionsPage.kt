@@ -24,12 +24,13 @@ internal class SessionsPage(
     override val view =
         activity.scrolling {
             text("Active Sessions", Sizes.TITLE)
-            text("Log out a device that you no longer use or know.", color = Colors.QUIET)
+            text("Log out a device that you no longer use or know.", tone = Tone.QUIET)
             if (account.state.value.signInMethod == SignInMethod.ACCESS_TOKEN) {
-                text(messages().first { it.id == "access_token" }.text, color = Colors.QUIET)
+                text(messages().first { it.id == "access_token" }.text, tone = Tone.QUIET)
             }
             failure = problem()
             rows = column()
+            quietButton("Reload") { act(it) { load() } }
             quietButton("Back") { activity.go(Place.Account(account.id)) }
         }
 
@@ -46,8 +47,8 @@ internal class SessionsPage(
     private fun LinearLayout.row(session: ActiveSession) =
         card {
             text(session.label, Sizes.HEADING)
-            if (session.current) text("This device", color = Colors.GOOD)
-            text("Last activity: ${at(session.lastActivityAtMillis)}", color = Colors.QUIET)
+            if (session.current) text("This device", tone = Tone.GOOD)
+            text("Last activity: ${at(session.lastActivityAtMillis)}", tone = Tone.QUIET)
             lateinit var more: View
             link("More info") {
                 more.visibility = View.VISIBLE
@@ -56,10 +57,10 @@ internal class SessionsPage(
             more =
                 column {
                     visibility = View.GONE
-                    text("First time active: ${at(session.firstActiveAtMillis)}", color = Colors.QUIET)
-                    text("OS: ${session.os}", color = Colors.QUIET)
-                    text("Browser: ${session.browser}", color = Colors.QUIET)
-                    text("Session ID: ${session.id}", color = Colors.QUIET)
+                    text("First time active: ${at(session.firstActiveAtMillis)}", tone = Tone.QUIET)
+                    text("OS: ${session.os}", tone = Tone.QUIET)
+                    text("Browser: ${session.browser}", tone = Tone.QUIET)
+                    text("Session ID: ${session.id}", tone = Tone.QUIET)
                 }
             link("Log Out") { button ->
                 act(button) {

@@ -6,11 +6,11 @@ import android.widget.EditText
 import android.widget.LinearLayout
 import android.widget.TextView
 import dev.steadfast.Account
+import dev.steadfast.core.Destination
 import dev.steadfast.core.ServerInfo
 import dev.steadfast.core.Shows
 import dev.steadfast.core.SignIn
 import dev.steadfast.core.SignInAgain
-import dev.steadfast.core.SignInMethods
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SsoMethod
 import dev.steadfast.core.SsoStart
@@ -19,6 +19,7 @@ import dev.steadfast.core.SteadfastException
 /** Asks for a server's address, and finds out how one signs in there. */
 internal class AddServerPage(
     activity: MainActivity,
+    typed: String,
 ) : Page(activity) {
     private lateinit var address: EditText
     private lateinit var failure: TextView
@@ -26,10 +27,11 @@ internal class AddServerPage(
     override val view =
         activity.scrolling {
             text("Add a server", Sizes.TITLE)
-            text("Enter the address of your Mattermost server.", color = Colors.QUIET)
+            text("Enter the address of your Mattermost server.", tone = Tone.QUIET)
             failure = problem()
             address = field("Server URL", InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_URI)
-            button("Connect") { act(it) { activity.go(Place.SignIn(activity.core.probeServer(address.text.toString()))) } }
+            address.setText(typed)
+            button("Connect") { act(it) { activity.go(Place.SignIn(activity.core.probeServer(address.text.toString()).serverUrl)) } }
         }
 
     override val problem get() = failure
@@ -40,9 +42,11 @@ internal abstract class SignInPage(
     activity: MainActivity,
 ) : Page(activity) {
     private lateinit var failure: TextView
+    private lateinit var title: TextView
     private lateinit var login: EditText
     private lateinit var password: EditText
     private lateinit var code: EditText
+    private lateinit var form: LinearLayout
     private lateinit var browser: LinearLayout
 
     override val problem get() = failure
@@ -66,17 +70,20 @@ internal abstract class SignInPage(
         build: LinearLayout.() -> Unit = {},
     ): View =
         activity.scrolling {
-            text(server, Sizes.TITLE)
-            text("Log in to your account", color = Colors.QUIET)
+            title = text(server, Sizes.TITLE)
+            text("Log in to your account", tone = Tone.QUIET)
             message = message()
             failure = problem()
             build()
-            login = field("Email or Username", InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_EMAIL_ADDRESS)
-            login.setText(name)
-            password = field("Password", InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_PASSWORD)
-            code = field("MFA Token", InputType.TYPE_CLASS_NUMBER)
-            code.visibility = View.GONE
-            button("Log In") { button -> act(button) { logIn() } }
+            form =
+                column {
+                    login = field("Email or Username", InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_EMAIL_ADDRESS)
+                    login.setText(name)
+                    password = field("Password", InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_VARIATION_PASSWORD)
+                    code = field("MFA Token", InputType.TYPE_CLASS_NUMBER)
+                    code.visibility = View.GONE
+                    button("Log In") { button -> act(button) { logIn() } }
+                }
             browser = column()
         }
 
@@ -91,7 +98,10 @@ internal abstract class SignInPage(
     }
 
     /** Offers what the server offers. */
-    protected fun offer(methods: SignInMethods) {
+    protected fun offer(server: ServerInfo) {
+        val methods = server.methods
+        if (server.name.isNotEmpty()) title.text = server.name
+        form.visibility = if (methods.email || methods.username || methods.ldap) View.VISIBLE else View.GONE
         val names =
             listOfNotNull(
                 SsoMethod.GIT_LAB.takeIf { methods.gitlab }?.to("GitLab"),
@@ -101,7 +111,7 @@ internal abstract class SignInPage(
                 SsoMethod.SAML.takeIf { methods.saml }?.to("SAML"),
             )
         browser.removeAllViews()
-        if (names.isNotEmpty()) browser.text("Or log in with:", color = Colors.QUIET)
+        if (names.isNotEmpty()) browser.text("Or log in with:", tone = Tone.QUIET)
         names.forEach { (method, name) -> browser.quietButton(name) { act(it) { activity.openBrowser(begin(method)) } } }
     }
 }
@@ -109,12 +119,12 @@ internal abstract class SignInPage(
 /** A server that this device does not know yet. */
 internal class NewSignInPage(
     activity: MainActivity,
-    private val server: ServerInfo,
+    private val server: String,
 ) : SignInPage(activity) {
-    override val view = page(server.name.ifEmpty { server.serverUrl.substringAfter("://") }, name = "")
+    override val view = page(server.substringAfter("://"), name = "")
 
     init {
-        offer(server.methods)
+        act(null) { offer(activity.core.probeServer(server)) }
     }
 
     override suspend fun signIn(
@@ -122,11 +132,11 @@ internal class NewSignInPage(
         password: String,
         code: String?,
     ) {
-        val account = activity.core.signIn(SignIn(server.serverUrl, login, password, code))
+        val account = activity.core.signIn(SignIn(server, login, password, code))
         activity.signedIn(account.id)
     }
 
-    override suspend fun begin(method: SsoMethod) = activity.core.beginSso(dev.steadfast.core.Destination(server.serverUrl), method)
+    override suspend fun begin(method: SsoMethod) = activity.core.beginSso(Destination(server), method)
 }
 
 /** A user whom this device knows, and whose session is over: the page says why. */
@@ -134,19 +144,20 @@ internal class SignInAgainPage(
     activity: MainActivity,
     private val account: Account,
 ) : SignInPage(activity) {
-    private val known = account.state.value
+    private lateinit var onward: View
 
     override val view =
-        page(known.name, known.username) {
-            if (known.mayContinue) button("Continue") { act(it) { account.continueSession() } }
+        account.state.value.let { known ->
+            page(known.name, known.username) { onward = button("Continue") { act(it) { account.continueSession() } } }
         }
 
     init {
-        act(null) { offer(activity.core.probeServer(known.serverUrl).methods) }
+        act(null) { offer(activity.core.probeServer(account.state.value.serverUrl)) }
     }
 
     override fun update(snapshot: Snapshot) {
         message.showOrHide((snapshot.shows as? Shows.SignIn)?.message?.text)
+        onward.visibility = if (snapshot.mayContinue) View.VISIBLE else View.GONE
     }
 
     override suspend fun signIn(

@@ -2,6 +2,7 @@ package dev.steadfast.sample
 
 import android.content.Context
 import android.content.res.ColorStateList
+import android.content.res.Configuration
 import android.graphics.Typeface
 import android.graphics.drawable.GradientDrawable
 import android.text.InputType
@@ -16,18 +17,30 @@ import android.widget.ProgressBar
 import android.widget.ScrollView
 import android.widget.TextView
 
-/** Colours of every page. */
-internal object Colors {
-    const val PAPER = 0xFFFFFFFF.toInt()
-    const val CARD = 0xFFF3F5F9.toInt()
-    const val INK = 0xFF1B1D22.toInt()
-    const val QUIET = 0xFF5A6070.toInt()
-    const val ACCENT = 0xFF1C58D9.toInt()
-    const val GOOD = 0xFF1E7A46.toInt()
-    const val WARNING = 0xFF9A5B00.toInt()
-    const val BAD = 0xFFB3261E.toInt()
-    const val NOTE = 0xFFFDF1DC.toInt()
+/** Colours of every page, by day and by night. What is written on `ACCENT`, or on a banner, is `PAPER`. */
+internal enum class Tone(
+    val day: Int,
+    val night: Int,
+) {
+    PAPER(0xFFFFFFFF.toInt(), 0xFF14161B.toInt()),
+    CARD(0xFFF3F5F9.toInt(), 0xFF23262E.toInt()),
+    INK(0xFF1B1D22.toInt(), 0xFFE6E8EE.toInt()),
+    QUIET(0xFF5A6070.toInt(), 0xFFA9B0C0.toInt()),
+    ACCENT(0xFF1C58D9.toInt(), 0xFF8FB4FF.toInt()),
+    GOOD(0xFF1E7A46.toInt(), 0xFF6FCF97.toInt()),
+    WARNING(0xFF9A5B00.toInt(), 0xFFF0B45A.toInt()),
+    BAD(0xFFB3261E.toInt(), 0xFFFF9C94.toInt()),
+    NOTE(0xFFFDF1DC.toInt(), 0xFF3A3120.toInt()),
 }
+
+/** The system shows everything dark. */
+internal val Context.isNight: Boolean
+    get() = resources.configuration.uiMode and Configuration.UI_MODE_NIGHT_MASK == Configuration.UI_MODE_NIGHT_YES
+
+internal fun Context.color(tone: Tone): Int = if (isNight) tone.night else tone.day
+
+/** Numbers that no resource has. */
+private const val FIELD_IDS = 0xFFFFFF
 
 /** Sizes of text, in scaled pixels. */
 internal object Sizes {
@@ -44,7 +57,9 @@ private object Gaps {
     const val BETWEEN = 10
     const val SMALL = 4
     const val ROUND = 10
-    const val BUTTON = 50
+
+    /** The least that a finger hits. */
+    const val TOUCH = 48
 }
 
 internal fun Context.column(build: LinearLayout.() -> Unit): LinearLayout =
@@ -73,39 +88,39 @@ internal fun LinearLayout.card(build: LinearLayout.() -> Unit): LinearLayout =
         .column {
             val gap = dp(Gaps.INSIDE)
             setPadding(gap, gap, gap, gap)
-            background = rounded(Colors.CARD)
+            background = rounded(Tone.CARD)
             build()
         }.also { put(it, Gaps.BETWEEN) }
 
 internal fun LinearLayout.text(
     text: String,
     size: Float = Sizes.BODY,
-    color: Int = Colors.INK,
+    tone: Tone = Tone.INK,
 ): TextView =
     TextView(context)
         .apply {
             this.text = text
             textSize = size
-            setTextColor(color)
+            setTextColor(context.color(tone))
             if (size != Sizes.BODY) typeface = Typeface.DEFAULT_BOLD
         }.also { put(it, Gaps.SMALL) }
 
 internal fun LinearLayout.heading(text: String): TextView = text(text, Sizes.HEADING).also { it.setPadding(0, dp(Gaps.INSIDE), 0, 0) }
 
 /** Why the page is shown. Gone until there is something to say. */
-internal fun LinearLayout.message(): TextView = note(Colors.INK, Colors.NOTE)
+internal fun LinearLayout.message(): TextView = note(Tone.INK, Tone.NOTE)
 
 /** What went wrong. Gone until something does. */
-internal fun LinearLayout.problem(): TextView = note(Colors.BAD, Colors.CARD)
+internal fun LinearLayout.problem(): TextView = note(Tone.BAD, Tone.CARD)
 
 private fun LinearLayout.note(
-    ink: Int,
-    paper: Int,
+    ink: Tone,
+    paper: Tone,
 ): TextView =
     TextView(context)
         .apply {
             textSize = Sizes.BODY
-            setTextColor(ink)
+            setTextColor(context.color(ink))
             background = rounded(paper)
             val gap = dp(Gaps.INSIDE)
             setPadding(gap, gap, gap, gap)
@@ -116,7 +131,7 @@ private fun LinearLayout.note(
 internal fun LinearLayout.banner(): TextView =
     TextView(context)
         .apply {
-            setTextColor(Colors.PAPER)
+            setTextColor(context.color(Tone.PAPER))
             gravity = Gravity.CENTER
             val gap = dp(Gaps.SMALL)
             setPadding(gap, gap, gap, gap)
@@ -130,27 +145,35 @@ internal fun LinearLayout.field(
     EditText(context)
         .apply {
             this.hint = hint
-            contentDescription = hint
+            setTextColor(context.color(Tone.INK))
+            setHintTextColor(context.color(Tone.QUIET))
+            backgroundTintList = ColorStateList.valueOf(context.color(Tone.ACCENT))
             inputType = type
-            // No typeface of its own for passwords.
-            if (type and InputType.TYPE_TEXT_VARIATION_PASSWORD != 0) typeface = Typeface.DEFAULT
+            if (type and InputType.TYPE_TEXT_VARIATION_PASSWORD != 0) {
+                // No typeface of its own for passwords, and none is kept by the system with the state of the screen.
+                typeface = Typeface.DEFAULT
+                isSaveEnabled = false
+            }
+            // With an id the system keeps what was typed when it makes the activity anew.
+            id = hint.hashCode() and FIELD_IDS
+            minHeight = dp(Gaps.TOUCH)
             setSingleLine()
         }.also { put(it, Gaps.BETWEEN) }
 
 internal fun LinearLayout.button(
     text: String,
     act: (View) -> Unit,
-): Button = anyButton(text, Colors.PAPER, Colors.ACCENT, act)
+): Button = anyButton(text, Tone.PAPER, Tone.ACCENT, act)
 
 internal fun LinearLayout.quietButton(
     text: String,
     act: (View) -> Unit,
-): Button = anyButton(text, Colors.ACCENT, Colors.CARD, act)
+): Button = anyButton(text, Tone.ACCENT, Tone.CARD, act)
 
 private fun LinearLayout.anyButton(
     text: String,
-    ink: Int,
-    paper: Int,
+    ink: Tone,
+    paper: Tone,
     act: (View) -> Unit,
 ): Button =
     Button(context)
@@ -158,24 +181,23 @@ private fun LinearLayout.anyButton(
             this.text = text
             isAllCaps = false
             textSize = Sizes.BODY
-            setTextColor(ink)
+            setTextColor(context.color(ink))
             background = rounded(paper)
             stateListAnimator = null
+            minHeight = dp(Gaps.TOUCH)
             setOnClickListener(act)
-        }.also {
-            val place = LayoutParams(LayoutParams.MATCH_PARENT, dp(Gaps.BUTTON))
-            place.topMargin = dp(Gaps.BETWEEN)
-            addView(it, place)
-        }
+        }.also { put(it, Gaps.BETWEEN) }
 
 /** A button that is no more than its text. */
 internal fun LinearLayout.link(
     text: String,
     act: (View) -> Unit,
 ): TextView =
-    text(text, color = Colors.ACCENT).apply {
+    text(text, tone = Tone.ACCENT).apply {
         val gap = dp(Gaps.BETWEEN)
         setPadding(0, gap, gap, gap)
+        minHeight = dp(Gaps.TOUCH)
+        gravity = Gravity.CENTER_VERTICAL
         isClickable = true
         isFocusable = true
         setOnClickListener(act)
@@ -191,12 +213,15 @@ internal fun LinearLayout.tab(
         .apply {
             this.text = text
             textSize = Sizes.BODY
-            setTextColor(if (chosen) Colors.PAPER else Colors.ACCENT)
-            background = rounded(if (chosen) Colors.ACCENT else Colors.CARD)
+            setTextColor(context.color(if (chosen) Tone.PAPER else Tone.ACCENT))
+            background = rounded(if (chosen) Tone.ACCENT else Tone.CARD)
             val gap = dp(Gaps.BETWEEN)
             setPadding(gap, gap, gap, gap)
+            minHeight = dp(Gaps.TOUCH)
+            gravity = Gravity.CENTER_VERTICAL
             isSelected = chosen
             isClickable = true
+            isFocusable = true
             setOnClickListener(act)
         }.also {
             val place = LayoutParams(LayoutParams.WRAP_CONTENT, LayoutParams.WRAP_CONTENT)
@@ -206,7 +231,7 @@ internal fun LinearLayout.tab(
 
 internal fun LinearLayout.progress(): ProgressBar =
     ProgressBar(context)
-        .apply { indeterminateTintList = ColorStateList.valueOf(Colors.ACCENT) }
+        .apply { indeterminateTintList = ColorStateList.valueOf(context.color(Tone.ACCENT)) }
         .also { put(it, 0) }
 
 /** Says it, or is gone. */
@@ -224,9 +249,9 @@ private fun LinearLayout.put(
     addView(view, place)
 }
 
-private fun View.rounded(color: Int) =
+private fun View.rounded(tone: Tone) =
     GradientDrawable().apply {
-        setColor(color)
+        setColor(context.color(tone))
         cornerRadius = dp(Gaps.ROUND).toFloat()
     }
 

@@ -30,6 +30,8 @@ private val BY_CODE =
         "no_such_session" to "This session has ended already.",
         "disk_full" to "This device has no space left.",
         "store_newer" to "Please update this app.",
+        "store_in_use" to "This app is open a second time.",
+        "store_unavailable" to "What this app stored cannot be read now. Try again later.",
     )
 
 private fun byKind(failed: SteadfastException): String =

@@ -24,8 +24,7 @@ final class Installer {
 
     private Installer() {}
 
-    static void install(Application application) throws Exception {
-        File file = new File("target/merged/AndroidManifest.xml");
+    static void install(Application application, File file) throws Exception {
         Element manifest = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(file).getDocumentElement();
         Element declared = all(manifest, "application").get(0);
         Class.forName(declared.getAttribute("android:name")).asSubclass(Application.class).cast(application);
@@ -43,12 +42,32 @@ final class Installer {
             information.name = Class.forName(activity.getAttribute("android:name")).getName();
             String theme = activity.getAttribute("android:theme");
             information.theme = resource(theme.isEmpty() ? declared.getAttribute("android:theme") : theme);
+            information.configChanges = changes(activity.getAttribute("android:configChanges"));
             packages.addOrUpdateActivity(information);
             for (Element filter : all(activity, "intent-filter")) {
                 packages.addIntentFilterForActivity(
                         new ComponentName(information.packageName, information.name), filter(filter));
             }
         }
+    }
+
+    /** Those that a page lives through; for all others it is made anew. */
+    private static int changes(String declared) {
+        int changes = 0;
+        for (String name : declared.split("\\|")) {
+            switch (name) {
+                case "" -> {}
+                case "keyboard" -> changes |= ActivityInfo.CONFIG_KEYBOARD;
+                case "keyboardHidden" -> changes |= ActivityInfo.CONFIG_KEYBOARD_HIDDEN;
+                case "navigation" -> changes |= ActivityInfo.CONFIG_NAVIGATION;
+                case "orientation" -> changes |= ActivityInfo.CONFIG_ORIENTATION;
+                case "screenLayout" -> changes |= ActivityInfo.CONFIG_SCREEN_LAYOUT;
+                case "screenSize" -> changes |= ActivityInfo.CONFIG_SCREEN_SIZE;
+                case "smallestScreenSize" -> changes |= ActivityInfo.CONFIG_SMALLEST_SCREEN_SIZE;
+                default -> throw new AssertionError("no change is called " + name);
+            }
+        }
+        return changes;
     }
 
     private static IntentFilter filter(Element declared) {

@@ -18,15 +18,18 @@ import android.net.Network;
 import android.net.NetworkCapabilities;
 import android.net.Uri;
 import android.os.Build;
+import android.os.Bundle;
 import android.os.Looper;
 import android.os.SystemClock;
+import android.text.Layout;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.EditText;
+import android.widget.HorizontalScrollView;
+import android.widget.ScrollView;
 import android.widget.TextView;
 import dev.steadfast.testing.TestAuthorities;
 import dev.steadfast.testing.TestKeystore;
-import dev.steadfast.testing.TestServer;
 import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.FileOutputStream;
@@ -67,24 +70,29 @@ final class Phone {
     private final Network network = ShadowNetwork.newInstance(100);
     private ActivityController<? extends Activity> page;
 
-    /** A phone on which the app is installed. */
+    /** A phone on which the sample is installed. */
     Phone() {
+        this(new File("target/merged/AndroidManifest.xml"));
+    }
+
+    /** A phone on which the app of this merged manifest is installed. */
+    Phone(File manifest) {
         try {
-            Installer.install(application);
+            Installer.install(application, manifest);
         } catch (Exception failed) {
             throw new AssertionError(failed);
         }
     }
 
     /** Before an app starts: a phone that trusts the authorities of these servers, and whose key store works. */
-    static void setUp(TestServer... servers) throws Exception {
-        Map<String, byte[]> authorities = new HashMap<>();
+    static void setUp(String... authorities) throws Exception {
+        Map<String, byte[]> trusted = new HashMap<>();
         CertificateFactory factory = CertificateFactory.getInstance("X.509");
-        for (TestServer server : servers) {
-            ByteArrayInputStream pem = new ByteArrayInputStream(server.authority().getBytes(StandardCharsets.UTF_8));
-            authorities.put("system:" + authorities.size(), factory.generateCertificate(pem).getEncoded());
+        for (String authority : authorities) {
+            ByteArrayInputStream pem = new ByteArrayInputStream(authority.getBytes(StandardCharsets.UTF_8));
+            trusted.put("system:" + trusted.size(), factory.generateCertificate(pem).getEncoded());
         }
-        TestAuthorities.install(authorities);
+        TestAuthorities.install(trusted);
         TestKeystore.install();
     }
 
@@ -123,6 +131,60 @@ final class Phone {
         page.pause();
         page.windowFocusChanged(false);
         page.stop().destroy();
+    }
+
+    /** The system ends the process of an app that was left, and keeps what the page saved. Gives that. */
+    Bundle endProcess() {
+        Bundle saved = new Bundle();
+        page.saveInstanceState(saved).destroy();
+        return saved;
+    }
+
+    /** Opens the app again as it was left. */
+    void openAgain(Bundle saved) {
+        page = Robolectric.buildActivity(page.get().getClass(), page.getIntent());
+        page.create(saved).start().restoreInstanceState(saved).resume().visible();
+        page.windowFocusChanged(true);
+        idle();
+    }
+
+    /** The person turns the phone, has everything shown dark, or larger: what the system calls that. */
+    void change(String qualifiers) {
+        RuntimeEnvironment.setQualifiers(qualifiers);
+        changed();
+    }
+
+    /** Has text shown larger by so much. */
+    void enlargeText(float factor) {
+        RuntimeEnvironment.setFontScale(factor);
+        changed();
+    }
+
+    private void changed() {
+        Activity before = page.get();
+        page.configurationChange();
+        if (page.get() != before) {
+            page.visible();
+        }
+        page.windowFocusChanged(true);
+        idle();
+    }
+
+    /** The system's back. */
+    @SuppressWarnings("deprecation") // It works on every system that the app says it was made for.
+    void back() {
+        page.get().onBackPressed();
+        idle();
+    }
+
+    /** Whether the app was left by going back. */
+    boolean isLeft() {
+        return page.get().isFinishing();
+    }
+
+    /** There is no app that opens pages of the web. */
+    void removeBrowsers() {
+        Shadows.shadowOf(application).checkActivities(true);
     }
 
     /** The network is there, as the system sees it. */
@@ -181,6 +243,21 @@ final class Phone {
                 .collect(Collectors.toList());
     }
 
+    /** Taps the notification, with the app running behind other ones. */
+    void tapNotification() {
+        page.newIntent(Shadows.shadowOf(posted().get(0).contentIntent).getSavedIntent());
+        takeOut();
+    }
+
+    /** Taps the notification, with the app's process gone. */
+    void openByNotification() {
+        Intent tap = Shadows.shadowOf(posted().get(0).contentIntent).getSavedIntent();
+        page = Robolectric.buildActivity(page.get().getClass(), tap);
+        page.setup();
+        page.windowFocusChanged(true);
+        idle();
+    }
+
     /** The newest notification, as the system draws it. */
     @SuppressWarnings("deprecation") // Styles of later systems draw it otherwise; its content is the same.
     View drawnNotification() {
@@ -216,6 +293,18 @@ final class Phone {
         press(find(text));
     }
 
+    /** Presses what has this text as often as a finger can, before anything comes of it. */
+    void pressTwice(String text) {
+        see(text);
+        TextView view = find(text);
+        for (int press = 0; press < 2; press++) {
+            if (view.isEnabled()) {
+                view.performClick();
+            }
+        }
+        idle();
+    }
+
     /** Presses what has this text on the card with that one. */
     void press(String text, String card) {
         press(on(card, text));
@@ -233,14 +322,20 @@ final class Phone {
         field(hint).setText(text);
     }
 
+    /** What stands in the field with this hint. */
+    String typed(String hint) {
+        until("a field \"" + hint + "\"", () -> field(hint) != null);
+        return field(hint).getText().toString();
+    }
+
     /** Whether there is a field with this hint. */
     boolean asksFor(String hint) {
         return field(hint) != null;
     }
 
     /** Signs in from the page that asks for a server. */
-    void signIn(TestServer server, String user, String password) {
-        type("Server URL", server.url());
+    void signIn(String server, String user, String password) {
+        type("Server URL", server);
         press("Connect");
         type("Email or Username", user);
         type("Password", password);
@@ -251,6 +346,12 @@ final class Phone {
     /** Everything that the screen shows, from its top. */
     List<String> screen() {
         return texts(root());
+    }
+
+    /** Texts that cannot be read to their end, not even by scrolling. */
+    List<String> cutOff() {
+        idle();
+        return all(root()).stream().filter(Phone::isCutOff).map(view -> view.getText().toString()).collect(Collectors.toList());
     }
 
     /** Keeps a picture of the screen. */
@@ -342,6 +443,27 @@ final class Phone {
                 .filter(one -> !(one instanceof EditText))
                 .map(one -> one.getText().toString())
                 .collect(Collectors.toList());
+    }
+
+    private static boolean isCutOff(TextView view) {
+        if (view instanceof EditText) {
+            return false;
+        }
+        Layout text = view.getLayout();
+        int room = view.getHeight() - view.getCompoundPaddingTop() - view.getCompoundPaddingBottom();
+        if (text == null || text.getHeight() > room || text.getEllipsisCount(text.getLineCount() - 1) > 0) {
+            return true;
+        }
+        View inner = view;
+        while (inner.getParent() instanceof View && !(inner instanceof HorizontalScrollView || inner instanceof ScrollView)) {
+            View outer = (View) inner.getParent();
+            boolean scrolls = outer instanceof HorizontalScrollView || outer instanceof ScrollView;
+            if (!scrolls && (inner.getBottom() > outer.getHeight() || inner.getRight() > outer.getWidth())) {
+                return true;
+            }
+            inner = outer;
+        }
+        return false;
     }
 
     /** The texts that a person sees below a view. */

@@ -25,7 +25,7 @@ public final class ShrunkTest {
     @BeforeClass
     public static void start() throws Exception {
         server = TestServer.start();
-        Phone.setUp(server);
+        Phone.setUp(server.authority());
     }
 
     @AfterClass
@@ -38,7 +38,7 @@ public final class ShrunkTest {
         assertThrows(ClassNotFoundException.class, () -> Class.forName("dev.steadfast.sample.SessionsPage"));
         Phone phone = new Phone();
         phone.open();
-        phone.signIn(server, "alice", TestServer.ALICE);
+        phone.signIn(server.url(), "alice", TestServer.ALICE);
         phone.see("Connected");
         phone.press("Active Sessions");
         List<String> row = phone.card("Android");

@@ -77,7 +77,7 @@ class FiveCasesTest : SampleTest() {
     fun `MM-T938 revoke one user's sessions, seen by who uses the app`() {
         alice()
         phone.press("Add a server")
-        phone.signIn(server, "bob", TestServer.BOB)
+        phone.signIn(server.url(), "bob", TestServer.BOB)
         sessionsGrowUp()
         phone.press("Mattermost · alice")
         phone.see("Signed in as alice")
@@ -109,7 +109,7 @@ class FiveCasesTest : SampleTest() {
     fun `MM-T940 revoke all sessions`() {
         alice()
         phone.press("Add a server")
-        phone.signIn(server, "bob", TestServer.BOB)
+        phone.signIn(server.url(), "bob", TestServer.BOB)
         sessionsGrowUp()
         phone.see("Connected")
         phone.putAway()

@@ -27,7 +27,7 @@ abstract class SampleTest {
     fun endTheApp() = app.end()
 
     internal fun alice() {
-        phone.signIn(server, "alice", TestServer.ALICE)
+        phone.signIn(server.url(), "alice", TestServer.ALICE)
         sessionsGrowUp()
     }
 
@@ -54,7 +54,7 @@ abstract class SampleTest {
         @JvmStatic
         fun startServer() {
             server = TestServer.start()
-            Phone.setUp(server)
+            Phone.setUp(server.authority())
         }
 
         @AfterClass

@@ -1,6 +1,7 @@
 package dev.steadfast.sample
 
 import dev.steadfast.android.AndroidOptions
+import dev.steadfast.android.SteadfastAndroid
 import kotlinx.coroutines.runBlocking
 
 /** The sample, with what a test has to decide about it. */
@@ -17,6 +18,9 @@ class TestApp : SampleApp() {
         this.strict = strict
         start()
     }
+
+    /** A second one starts while the first one is open. Gives the first. */
+    fun startAgain(): SteadfastAndroid = steadfast.also { start() }
 
     /** The platform gave the app an id for pushes: with it servers know a session for that of a native app. */
     fun pushesArrive() = runBlocking { steadfast.core.setDeviceId("android_rn-v2:0a1b2c3d") }
