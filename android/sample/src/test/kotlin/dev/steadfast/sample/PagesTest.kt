@@ -1,9 +1,11 @@
 package dev.steadfast.sample
 
 import dev.steadfast.testing.TestServer
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import java.io.File
 
 /** The pages themselves: what they ask, what they say, and where they lead. */
 class PagesTest : SampleTest() {
@@ -79,6 +81,15 @@ class PagesTest : SampleTest() {
         phone.open()
         phone.see("Log In")
         assertFalse(phone.shows(EXPIRED))
+    }
+
+    @Test
+    fun `every failure with words of its own is one that there is`() {
+        val words = File("src/main/kotlin/dev/steadfast/sample/Words.kt").readText()
+        val codes = Regex("\"(\\w+)\" to \"").findAll(words).map { it.groupValues[1] }.toList()
+        val errors = File("../../docs/errors.md").readText()
+        assertTrue(codes.isNotEmpty())
+        assertEquals(emptyList<String>(), codes.filterNot { "| `$it` |" in errors })
     }
 
     private fun toSignIn(
