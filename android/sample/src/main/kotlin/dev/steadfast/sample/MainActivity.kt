@@ -260,8 +260,6 @@ class MainActivity : Activity() {
     }
 
     private fun cameBack(outcome: SsoOutcome) {
-        if (outcome === app.lastOutcome) return
-        app.lastOutcome = outcome
         when (outcome) {
             is SsoOutcome.SignedIn -> signedIn(outcome.account.id)
             is SsoOutcome.Failed -> (outcome.reason as? SteadfastException)?.let { tell(words(it)) }

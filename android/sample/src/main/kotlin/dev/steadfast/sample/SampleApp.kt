@@ -2,7 +2,6 @@ package dev.steadfast.sample
 
 import android.app.Application
 import dev.steadfast.android.AndroidOptions
-import dev.steadfast.android.SsoOutcome
 import dev.steadfast.android.SteadfastAndroid
 import dev.steadfast.core.SteadfastException
 import kotlinx.coroutines.CoroutineScope
@@ -16,9 +15,6 @@ open class SampleApp : Application() {
     /** The core and what connects it to Android. */
     lateinit var steadfast: SteadfastAndroid
         private set
-
-    /** What the sign-in through the browser last came to, so that a page that comes up again does not tell it again. */
-    internal var lastOutcome: SsoOutcome? = null
 
     private val scope: CoroutineScope = MainScope()
 
