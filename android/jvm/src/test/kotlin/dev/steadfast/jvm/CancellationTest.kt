@@ -16,8 +16,10 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
+import org.junit.runner.RunWith
 
 /** A cancelled coroutine stops waiting, and nothing that the server has done is lost. Hazard C05. */
+@RunWith(AtOnce::class)
 class CancellationTest {
     @get:Rule
     val world = World()

@@ -13,8 +13,10 @@ import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
+import org.junit.runner.RunWith
 
 /** The five cases that must work, as an app on the JVM plays them. */
+@RunWith(AtOnce::class)
 class FiveCasesTest {
     @get:Rule
     val world = World()

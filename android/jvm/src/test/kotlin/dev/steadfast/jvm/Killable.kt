@@ -225,13 +225,18 @@ private class Phone(
 
     /** How many threads the core has, and how often they went to sleep and woke so far. */
     private fun wakeups(): String {
-        val tasks = File("/proc/self/task").listFiles()!!.filter { File(it, "comm").readText().startsWith("steadfast") }
+        // Threads of the JVM come and go while they are looked at.
+        val tasks =
+            File("/proc/self/task").listFiles()!!.mapNotNull { task ->
+                runCatching { File(task, "comm").readText() to File(task, "status").readLines() }.getOrNull()
+            }
+        val ofTheCore = tasks.filter { (name, _) -> name.startsWith("steadfast") }
         val woken =
-            tasks.sumOf { task ->
-                val line = File(task, "status").readLines().single { it.startsWith("voluntary_ctxt_switches") }
+            ofTheCore.sumOf { (_, status) ->
+                val line = status.single { it.startsWith("voluntary_ctxt_switches") }
                 line.substringAfter(':').trim().toLong()
             }
-        return "${tasks.size} $woken"
+        return "${ofTheCore.size} $woken"
     }
 }
 
