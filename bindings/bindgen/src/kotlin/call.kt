@@ -1,25 +1,40 @@
 callback: (Pointer) -> U): U {
-    val status = UniffiCallStatus.ofThread.get()!!
-    // What a call left whose caller did not come to read it is not this one's.
-    status.setByte(0, UNIFFI_CALL_SUCCESS)
-    val return_value = callback(status)
-    if (status.getByte(0) != UNIFFI_CALL_SUCCESS) {
-        val failed = UniffiRustCallStatus().readFrom(status)
-        // Whoever waits for the call around this one, on the same thread, must not find it.
-        status.setByte(0, UNIFFI_CALL_SUCCESS)
-        uniffiCheckCallStatus(errorHandler, failed)
+    val statuses = UniffiCallStatuses.ofThread.get()!!
+    val status = statuses.enter()
+    try {
+        val return_value = callback(status)
+        if (status.getByte(0) != UNIFFI_CALL_SUCCESS) uniffiCheckCallStatus(errorHandler, UniffiRustCallStatus().readFrom(status))
+        return return_value
+    } finally {
+        statuses.leave()
     }
-    return return_value
 }
 
-// Where the library writes how a call ended; a thread has one, since it waits for one call at a time. A call inside a call, out of
-// a callback or for an argument, is over and has been read before the outer one writes.
-internal object UniffiCallStatus {
+// Where the library writes how a call of this thread ended. A call inside a call, out of a callback, has another place: the library
+// holds that of the outer one for itself until that returns.
+internal class UniffiCallStatuses {
     private val size = UniffiRustCallStatus().size().toLong()
+    private val places = ArrayList<Pointer>()
+    private var depth = 0
 
-    // `withInitial` came with Android 8.
-    val ofThread =
-        object : ThreadLocal<Pointer>() {
-            override fun initialValue(): Pointer = com.sun.jna.Memory(size).also { it.clear() }
-        }
+    fun enter(): Pointer {
+        if (depth == places.size) places.add(com.sun.jna.Memory(size))
+        val place = places[depth]
+        depth += 1
+        // The library writes only how a call failed.
+        place.clear(size)
+        return place
+    }
+
+    fun leave() {
+        depth -= 1
+    }
+
+    companion object {
+        // `withInitial` came with Android 8.
+        val ofThread =
+            object : ThreadLocal<UniffiCallStatuses>() {
+                override fun initialValue() = UniffiCallStatuses()
+            }
+    }
 }
