@@ -127,8 +127,8 @@ class ReadmeTest {
                 Regex("`(mvn [^`]*)`").findAll(page).map { it.groupValues[1] }
         commands.map { it.substringBefore(" #").trim() }.forEach { command ->
             val words = command.split(Regex(" +"))
-            when (words[0]) {
-                "mvn" -> {
+            when {
+                words[0] == "mvn" -> {
                     assertEquals("android/pom.xml", words[words.indexOf("-f") + 1])
                     words.getOrNull(words.indexOf("-pl") + 1).takeIf { "-pl" in words }?.split(",")?.forEach { assertTrue(it, it in poms) }
                     words.filter { it.startsWith("-P") }.forEach { assertTrue(it, "<id>${it.removePrefix("-P")}</id>" in all) }
@@ -141,8 +141,12 @@ class ReadmeTest {
                 }
 
                 // What a release does.
-                "cargo", "rustup" -> {
+                words[0] in setOf("cargo", "rustup") -> {
                     assertTrue(command, command in release.replace(Regex(" --version [\\d.]+"), ""))
+                }
+
+                words[0].startsWith("tests/") -> {
+                    assertTrue(command, File("../..", words[0]).canExecute())
                 }
 
                 else -> {
@@ -210,6 +214,7 @@ class ReadmeTest {
         private val OF_THE_PLATFORM =
             setOf(
                 "ACTION_VIEW",
+                "ANDROID_NDK_HOME",
                 "AndroidKeyStore",
                 "Call.Factory",
                 "Flow",
