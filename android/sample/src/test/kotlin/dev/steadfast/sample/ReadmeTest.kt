@@ -65,6 +65,18 @@ class ReadmeTest {
         }
 
     @Test
+    fun `who comes after somebody else sees content, as the app of the page pays what it owes`() =
+        Phone(manifest()).let { phone ->
+            phone.open()
+            phone.networkUp()
+            phone.logIn("alice", TestServer.ALICE)
+            val core = (RuntimeEnvironment.getApplication() as App).steadfast.core
+            runBlocking { core.accounts.value!!.single().forget() }
+            phone.see("Welcome")
+            phone.logIn("bob", TestServer.BOB)
+        }
+
+    @Test
     fun `every resource that the page names is the library's, the system's, or called the app's own`() {
         val named = Regex("\"@(\\w+:)?(\\w+)/([\\w.]+)\"").findAll(page).map { it.groupValues.drop(1) }.toList()
         assertTrue(named.size >= MANY)
@@ -181,6 +193,17 @@ class ReadmeTest {
     fun `a newcomer is there in less than ten minutes`() {
         val way = page.substringBefore("## What an app adds")
         assertTrue(way.split(Regex("\\s+")).size < TEN_MINUTES)
+    }
+
+    private fun Phone.logIn(
+        user: String,
+        password: String,
+    ) {
+        type("Server, such as chat.example.com", server.url())
+        type("Email or username", user)
+        type("Password", password)
+        press("Log in")
+        see("Signed in as $user")
     }
 
     /** The page's manifest, and the library's merged into it. */
