@@ -4,6 +4,7 @@ import android.Manifest
 import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.net.Uri
 import android.os.Build
 import android.os.Bundle
@@ -152,11 +153,12 @@ class MainActivity : Activity() {
         place.value = to
     }
 
-    /** Somebody signed in: goes to the account, and asks once whether the end of a session may be told by a notification. */
+    /** Somebody signed in: goes to the account, and asks for what a notification of a session's end needs, unless it is given. */
     internal fun signedIn(account: Long) {
         go(Place.Account(account))
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
-            requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), 0)
+            val notify = Manifest.permission.POST_NOTIFICATIONS
+            if (checkSelfPermission(notify) != PackageManager.PERMISSION_GRANTED) requestPermissions(arrayOf(notify), 0)
         }
     }
 
