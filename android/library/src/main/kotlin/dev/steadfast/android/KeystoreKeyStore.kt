@@ -32,6 +32,8 @@ import javax.crypto.spec.GCMParameterSpec
  *   Keystore said so five times over three seconds, did not fail once in between, and opened a key of its own making before
  *   and after the last. One whose daemon has died says of every key that there is none (up to Android 11);
  * - a Keystore that fails is asked again after 0.1, 0.5 and 2 seconds, then: *unavailable*, and nothing is overwritten.
+ *
+ * What is deleted needs no Keystore to stay so: the file goes at once, the key beside the proof, if need be with a later call.
  */
 @Suppress("TooGenericExceptionCaught") // Devices fail with whatever comes to hand, null pointers included.
 public class KeystoreKeyStore internal constructor(
@@ -75,20 +77,27 @@ public class KeystoreKeyStore internal constructor(
     override fun delete(name: String): KeyWritten {
         if (!isName(name)) return KeyWritten.DONE
         if (!isUnlocked()) return KeyWritten.UNAVAILABLE
-        return try {
-            insist {
-                besideAProof {
-                    keystore().deleteEntry(alias(name))
-                    if (keystore().containsAlias(alias(name))) throw ProviderException("the key stays")
+        // Whatever becomes of the other: with either gone nothing opens any more, and it is done when both are.
+        val fileIsGone = isDone { files.delete(name) }
+        val keyIsGone =
+            isDone {
+                insist {
+                    besideAProof {
+                        keystore().deleteEntry(alias(name))
+                        if (keystore().containsAlias(alias(name))) throw ProviderException("the key stays")
+                    }
                 }
             }
-            // Without the key that wrapped it the file is noise: a kill in between leaves nothing that could be read.
-            files.delete(name)
-            KeyWritten.DONE
-        } catch (_: IOException) {
-            KeyWritten.UNAVAILABLE
-        }
+        return if (fileIsGone && keyIsGone) KeyWritten.DONE else KeyWritten.UNAVAILABLE
     }
+
+    private fun isDone(act: () -> Unit): Boolean =
+        try {
+            act()
+            true
+        } catch (_: IOException) {
+            false
+        }
 
     /** The answer; null if there is something that nobody can open, as things look now. */
     private fun look(name: String): KeyAnswer? {

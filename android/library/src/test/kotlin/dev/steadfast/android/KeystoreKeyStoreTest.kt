@@ -104,9 +104,26 @@ class KeystoreKeyStoreTest {
         TestKeystore.failAlways(flaky)
         assertEquals(KeyAnswer.Unavailable, store.load(NAME))
         assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
-        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
         TestKeystore.failAlways(null)
         assertKey(key, store.load(NAME))
+    }
+
+    @Test
+    fun `a key that is deleted while the Keystore fails does not come back with it`() {
+        // It fails as a whole; it is dead; only its proof fails.
+        val failures = listOf({ TestKeystore.failAlways(flaky) }, TestKeystore::die, { TestKeystore.garbleNewKeys(Int.MAX_VALUE) })
+        for (fail in failures) {
+            store.store(NAME, key)
+            fail()
+            assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+            TestKeystore.failAlways(null)
+            TestKeystore.revive()
+            TestKeystore.garbleNewKeys(0)
+            assertEquals(KeyAnswer.Absent, store.load(NAME))
+            assertTrue("steadfast.$NAME" in TestKeystore.aliases())
+            assertEquals(KeyWritten.DONE, store.delete(NAME))
+            assertEquals(emptySet<String>(), TestKeystore.aliases())
+        }
     }
 
     /** Hazard B09. */
@@ -160,7 +177,6 @@ class KeystoreKeyStoreTest {
         assertEquals(KeyAnswer.Unavailable, store.load(NAME))
         assertEquals(KeyWritten.UNAVAILABLE, store.store(NAME, other))
         assertEquals(KeyWritten.UNAVAILABLE, store.store("outbox", other))
-        assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
         TestKeystore.revive()
         assertKey(key, store.load(NAME))
         assertEquals(setOf("steadfast.$NAME"), TestKeystore.aliases())
@@ -257,6 +273,7 @@ class KeystoreKeyStoreTest {
         file.delete()
         file.resolve("in the way").mkdirs()
         assertEquals(KeyWritten.UNAVAILABLE, store.delete(NAME))
+        assertEquals(emptySet<String>(), TestKeystore.aliases())
         file.deleteRecursively()
         assertEquals(KeyWritten.DONE, store.delete(NAME))
     }
