@@ -82,8 +82,10 @@ internal class ExpiryReminders(
         before: Reminder?,
     ): Reminder {
         val same = before != null && before.shown.atMillis == reminder.atMillis
-        if (before != null && !same) notifications.withdraw(reminder.tag)
-        return Reminder(reminder, same && before.told, same && before.heard)
+        // One that a clock told which was put back since has said what is not so yet, and is to be told at its time.
+        val told = same && before.told && before.hasPassed()
+        if (before != null && (!same || before.told != told)) notifications.withdraw(reminder.tag)
+        return Reminder(reminder, told, same && before.heard)
     }
 
     /** True if the system will show it, or has, and the core is to hear of that. */

@@ -46,10 +46,12 @@ class ExpiryRemindersTest {
         assertEquals(1, shadowOf(manager).size())
         assertNotNull(shown(first))
         manager.cancelAll()
+        time = first.atMillis
         // The next process knows that it was told.
         assertEquals(emptyList<Shown>(), reminders().tell(listOf(first)))
         goesOff()
         assertNull(shown(first))
+        passed = Passed.Void
         reminders().tell(emptyList())
         assertEquals(emptyList<Long>(), times())
         goesOff(first.tag)
@@ -83,6 +85,7 @@ class ExpiryRemindersTest {
     fun `the system forgot its alarms, and gets them again`() {
         reminders().tell(listOf(first, second))
         goesOff(second.tag)
+        time = second.atMillis
         forgetAlarms()
         ExpiryReminderReceiver().onReceive(context, Intent(Intent.ACTION_BOOT_COMPLETED))
         assertEquals(listOf(10_000_000L), times())
@@ -188,6 +191,19 @@ class ExpiryRemindersTest {
         reminders.tell(listOf(first))
         reminders.due(first.tag)
         assertEquals(0, shadowOf(manager).size())
+        assertEquals(listOf(first.atMillis), times())
+        time = first.atMillis
+        reminders.due(first.tag)
+        assertNotNull(shown(first))
+    }
+
+    @Test
+    fun `one that was told by a clock that is put back is taken back, and told at its time`() {
+        displayed()
+        time = 0
+        val reminders = reminders()
+        reminders.tell(listOf(first))
+        assertNull(shown(first))
         assertEquals(listOf(first.atMillis), times())
         time = first.atMillis
         reminders.due(first.tag)
