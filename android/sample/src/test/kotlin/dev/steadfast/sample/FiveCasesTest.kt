@@ -145,13 +145,29 @@ class FiveCasesTest : SampleTest() {
         app.restart(strict = true)
         phone.networkDown()
         phone.open()
-        phone.see(CHECKING)
+        assertFalse(phone.shows("Signed in as alice"))
+        phone.until("the cover") {
+            assertFalse(phone.shows("Signed in as alice"))
+            phone.shows(CHECKING)
+        }
         phone.picture("cover")
         phone.networkUp()
         phone.until("the verdict") {
             assertFalse(phone.shows("Signed in as alice"))
             phone.shows(EXPIRED)
         }
+    }
+
+    @Test
+    fun `MM-T941 revoked while the phone is off, the network is back first`() {
+        alice()
+        switchOff()
+        admin().revokeEverySession()
+        app.restart()
+        phone.networkUp()
+        phone.open()
+        phone.see(EXPIRED)
+        assertFalse(phone.shows("Signed in as alice"))
     }
 
     @Test
