@@ -8,11 +8,11 @@ import dev.steadfast.core.Method
 import dev.steadfast.core.Shows
 import dev.steadfast.core.SignIn
 import dev.steadfast.core.Standing
-import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.Upload
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import dev.steadfast.testing.failure
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -240,13 +240,6 @@ class CollectorsTest {
         filterIsInstance<RealtimeEvent.Received>()
             .filter { it.event.name == "posted" }
             .map { Regex("message\\\\\":\\\\\"(\\w+)").find(it.event.json)!!.groupValues[1] }
-
-    private suspend fun failure(call: suspend () -> Any?): SteadfastException =
-        try {
-            error("it gave ${call()}")
-        } catch (failed: SteadfastException) {
-            failed
-        }
 
     private companion object {
         const val PATIENCE_SECONDS = 20L

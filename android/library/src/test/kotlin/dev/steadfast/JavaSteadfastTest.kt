@@ -11,6 +11,7 @@ import dev.steadfast.core.defaultConfig
 import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.firstId
 import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotNull
@@ -184,8 +185,6 @@ class JavaSteadfastTest {
     }
 
     private fun JavaAccount.read(path: String) = request(RequestBuilder(Method.GET, path).build()).join().body
-
-    private fun firstId(json: ByteArray) = Regex("\"id\":\"([a-z0-9]{26})\"").find(json.decodeToString())!!.groupValues[1]
 
     private fun failure(call: () -> Any?): String {
         val failed = assertThrows(CompletionException::class.java) { call() }

@@ -15,6 +15,8 @@ import dev.steadfast.core.Upload
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import dev.steadfast.testing.failure
+import dev.steadfast.testing.firstId
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.filterIsInstance
@@ -115,13 +117,13 @@ class SteadfastTest {
             assertEquals(200, me.status)
             assertTrue("alice" in me.body.decodeToString())
             val file = world.folder.resolve("a.bin").apply { writeBytes(ByteArray(300_000) { it.toByte() }) }
-            val team = firstId(alice.request(Request(Method.GET, "/api/v4/users/me/teams")).body.decodeToString())
-            val channels = alice.request(Request(Method.GET, "/api/v4/users/me/teams/$team/channels")).body.decodeToString()
+            val team = firstId(alice.request(Request(Method.GET, "/api/v4/users/me/teams")).body)
+            val channels = alice.request(Request(Method.GET, "/api/v4/users/me/teams/$team/channels")).body
             val query = listOf(NameValue("channel_id", firstId(channels)), NameValue("filename", "a.bin"))
             val states = alice.upload(Upload(Method.POST, "/api/v4/files", "application/octet-stream", file.path, query)).toList()
             val answer = (states.last() as TransferState.Finished).response
             assertEquals(201, answer.status)
-            val id = firstId(answer.body.decodeToString())
+            val id = firstId(answer.body)
             val copy = world.folder.resolve("copy.bin")
             val fetched = alice.download(Download("/api/v4/files/$id", copy.path)).toList()
             assertEquals(200, (fetched.last() as TransferState.Finished).response.status)
@@ -171,17 +173,8 @@ class SteadfastTest {
             alice.until { it.link == Link.Live }
         }
 
-    private fun firstId(json: String) = Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
-
     private fun start(name: String = "vault"): Steadfast =
         Steadfast.start(world.config(name), world.keys()).also { world.closeAtTheEnd(it::close) }
 
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
-
-    private suspend fun failure(call: suspend () -> Any?): SteadfastException =
-        try {
-            error("it gave ${call()}")
-        } catch (failed: SteadfastException) {
-            failed
-        }
 }

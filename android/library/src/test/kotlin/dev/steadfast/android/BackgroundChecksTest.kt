@@ -1,12 +1,13 @@
 package dev.steadfast.android
 
+import android.app.job.JobInfo
 import android.app.job.JobScheduler
 import android.content.ComponentName
 import android.content.Context
+import dev.steadfast.testing.await
+import dev.steadfast.testing.eventually
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.awaitCancellation
-import kotlinx.coroutines.runBlocking
-import kotlinx.coroutines.withTimeout
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -35,11 +36,13 @@ class BackgroundChecksTest {
     }
 
     @Test
+    @Suppress("DEPRECATION") // What took its place came with Android 9.
     fun `it is scheduled by the hour, with a network, beyond a restart of the device`() {
         checks.schedule()
         val job = scheduler.allPendingJobs.single()
         assertEquals(ComponentName(context, BackgroundCheckService::class.java), job.service)
         assertTrue(job.isPeriodic && job.isPersisted)
+        assertEquals(JobInfo.NETWORK_TYPE_ANY, job.networkType)
         assertEquals(60 * 60 * 1_000L, job.intervalMillis)
     }
 
@@ -89,44 +92,42 @@ class BackgroundChecksTest {
     }
 
     @Test
-    fun `the system runs it, and hears when it is done`() =
-        runBlocking {
-            val asked = CompletableDeferred<Unit>()
-            val go = CompletableDeferred<Unit>()
-            BackgroundChecks.current =
-                BackgroundCheck {
-                    asked.complete(Unit)
-                    go.await()
-                }
-            val service = Robolectric.setupService(BackgroundCheckService::class.java)
-            assertTrue(service.onStartJob(parameters()))
-            withTimeout(SAFETY) { asked.await() }
-            assertFalse(shadowOf(service).isJobFinished)
-            go.complete(Unit)
-            finished(service)
-            assertFalse(shadowOf(service).isRescheduleNeeded)
-        }
+    fun `the system runs it, and hears when it is done`() {
+        val asked = CompletableDeferred<Unit>()
+        val go = CompletableDeferred<Unit>()
+        BackgroundChecks.current =
+            BackgroundCheck {
+                asked.complete(Unit)
+                go.await()
+            }
+        val service = Robolectric.setupService(BackgroundCheckService::class.java)
+        assertTrue(service.onStartJob(parameters()))
+        await { asked.await() }
+        assertFalse(shadowOf(service).isJobFinished)
+        go.complete(Unit)
+        finished(service)
+        assertFalse(shadowOf(service).isRescheduleNeeded)
+    }
 
     @Test
-    fun `the system takes it back, and it ends at once`() =
-        runBlocking {
-            val asked = CompletableDeferred<Unit>()
-            val cancelled = CompletableDeferred<Unit>()
-            BackgroundChecks.current =
-                BackgroundCheck {
-                    asked.complete(Unit)
-                    try {
-                        awaitCancellation()
-                    } finally {
-                        cancelled.complete(Unit)
-                    }
+    fun `the system takes it back, and it ends at once`() {
+        val asked = CompletableDeferred<Unit>()
+        val cancelled = CompletableDeferred<Unit>()
+        BackgroundChecks.current =
+            BackgroundCheck {
+                asked.complete(Unit)
+                try {
+                    awaitCancellation()
+                } finally {
+                    cancelled.complete(Unit)
                 }
-            val service = Robolectric.setupService(BackgroundCheckService::class.java)
-            service.onStartJob(parameters())
-            withTimeout(SAFETY) { asked.await() }
-            assertFalse(service.onStopJob(parameters()))
-            withTimeout(SAFETY) { cancelled.await() }
-        }
+            }
+        val service = Robolectric.setupService(BackgroundCheckService::class.java)
+        service.onStartJob(parameters())
+        await { asked.await() }
+        assertFalse(service.onStopJob(parameters()))
+        await { cancelled.await() }
+    }
 
     @Test
     fun `a process in which nobody opened the core has nothing to do`() {
@@ -136,13 +137,5 @@ class BackgroundChecksTest {
 
     private fun parameters() = org.robolectric.util.ReflectionHelpers.newInstance(android.app.job.JobParameters::class.java)
 
-    private fun finished(service: BackgroundCheckService) {
-        val until = System.nanoTime() + SAFETY * 1_000_000
-        while (!shadowOf(service).isJobFinished && System.nanoTime() < until) Thread.yield()
-        assertTrue(shadowOf(service).isJobFinished)
-    }
-
-    private companion object {
-        const val SAFETY = 30_000L
-    }
+    private fun finished(service: BackgroundCheckService) = eventually { shadowOf(service).isJobFinished }
 }
