@@ -17,6 +17,7 @@ import dev.steadfast.core.SignIn
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.ToShow
 import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
@@ -29,6 +30,7 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
@@ -105,6 +107,57 @@ class SteadfastAndroidTest {
         await { android.core.notices.first { it.isEmpty() } }
         // The check and whoever follows the changes both saw it.
         assertEquals(1, RefusingNotifications.asked())
+    }
+
+    @Test
+    @Config(shadows = [RefusingNotifications::class])
+    fun `a session that ended while nobody looked is told once by a push that the app hands over`() {
+        RefusingNotifications.asked()
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        suspend(page)
+        await { alice.until { it.link == Link.Paused } }
+        server.revokeSessionsLater("alice")
+        val push = mapOf("type" to "session", "server_id" to "", "version" to "v2", "message" to "Session Expired")
+        val received = await { android.core.pushReceived(push) }
+        assertTrue(received.handled)
+        assertEquals(alice.id, (received.toShow as ToShow.Notices).notices.single().account)
+        // What the app is not to show, the library does.
+        eventually { shadowOf(manager).size() == 1 }
+        await { android.core.notices.first { it.isEmpty() } }
+        anHourPasses()
+        assertEquals(ToShow.Nothing, await { android.core.pushReceived(push) }.toShow)
+        assertEquals(1, RefusingNotifications.asked())
+    }
+
+    /** Hazard D02. */
+    @Test
+    fun `a wrong end is taken back from the system, and the session is taken up again without a password`() {
+        val page = front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        back(page)
+        server.turn("clock_advance", """{"by":60000}""")
+        server.turn("replica_lag", """{"lag":$AN_HOUR_MILLIS}""")
+        server.turn("clear_token_cache", "{}")
+        assertEquals(Standing.ENDED, await { alice.verify(SAFETY_MILLIS) })
+        eventually { shadowOf(manager).size() == 1 }
+        await { android.core.notices.first { it.isEmpty() } }
+        assertTrue("Session Expired" in shown())
+        assertFalse(alice.state.value.mayContinue)
+        server.turn("replica_lag", """{"lag":0}""")
+        await { alice.verify(SAFETY_MILLIS) }
+        await { alice.until { it.mayContinue } }
+        // The offer stands in its place.
+        eventually { shadowOf(manager).size() == 1 && "Session Expired" !in shown() }
+        await { android.core.withdrawnNotices.first { it.isEmpty() } }
+        assertTrue(alice.state.value.shows is Shows.SignIn)
+        await { alice.continueSession() }
+        assertEquals(Shows.Content, alice.state.value.shows)
+        eventually { shadowOf(manager).size() == 0 }
+        await { android.core.withdrawnNotices.first { it.isEmpty() } }
+        await { alice.until { it.link == Link.Live } }
     }
 
     @Test
@@ -301,6 +354,8 @@ class SteadfastAndroidTest {
         shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
     }
 
+    private fun shown() = shadowOf(manager).allNotifications.single().extras.getCharSequence("android.text").toString()
+
     private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
 
     private companion object {
@@ -309,5 +364,8 @@ class SteadfastAndroidTest {
 
         /** How long the session has left when its user puts the phone away. */
         const val SOON_MILLIS = 5_000L
+
+        /** Longer than the test takes. */
+        const val AN_HOUR_MILLIS = 3_600_000L
     }
 }
