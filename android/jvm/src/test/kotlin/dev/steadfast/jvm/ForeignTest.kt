@@ -12,6 +12,9 @@ import dev.steadfast.core.SignIn
 import dev.steadfast.core.Standing
 import dev.steadfast.core.clearLogSink
 import dev.steadfast.core.setLogSink
+import dev.steadfast.testing.Gate
+import dev.steadfast.testing.Identity
+import dev.steadfast.testing.Platform
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -156,7 +159,7 @@ class ForeignTest {
     fun `certificates that throw are none, and the core stays usable`() =
         test {
             val certificates = Certificates()
-            val gate = Gate(world.folder(), server)
+            val gate = Gate(world.folder(), server.url, server.authority)
             val trusting = { config: Config -> config.copy(extraAuthorities = config.extraAuthorities + gate.authority) }
             val phone = world.device(config = trusting, certificates = certificates)
             val profile = NetworkProfile(Proxy.System, null, "work", null)
@@ -179,7 +182,7 @@ class ForeignTest {
         test {
             val device = Identity(world.folder(), "device")
             val platform = Platform(device)
-            Gate(world.folder(), server, device).use { gate ->
+            Gate(world.folder(), server.url, server.authority, device).use { gate ->
                 val trusting = { config: Config -> config.copy(extraAuthorities = config.extraAuthorities + gate.authority) }
                 val phone = world.device(config = trusting, certificates = platform)
                 val profile = { name: String -> NetworkProfile(Proxy.System, null, name, null) }

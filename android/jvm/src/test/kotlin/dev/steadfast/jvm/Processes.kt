@@ -6,12 +6,9 @@ import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import com.google.gson.JsonPrimitive
 import dev.steadfast.testing.Program
+import dev.steadfast.testing.trusting
 import java.net.URL
-import java.security.KeyStore
-import java.security.cert.CertificateFactory
 import javax.net.ssl.HttpsURLConnection
-import javax.net.ssl.SSLContext
-import javax.net.ssl.TrustManagerFactory
 
 /** One of the project's programs, told what to do in JSON. */
 open class Part(
@@ -74,15 +71,6 @@ class Elsewhere(
     val user: String,
     val session: String,
 )
-
-/** TLS that trusts this authority, in PEM, and shows nothing of its own. */
-fun trusting(authority: String): SSLContext {
-    val certificate = CertificateFactory.getInstance("X.509").generateCertificate(authority.byteInputStream())
-    val store = KeyStore.getInstance("PKCS12").apply { load(null) }
-    store.setCertificateEntry("authority", certificate)
-    val trusted = TrustManagerFactory.getInstance("PKIX").apply { init(store) }
-    return SSLContext.getInstance("TLS").apply { init(null, trusted.trustManagers, null) }
-}
 
 /** The fault proxy before a server, which ends TLS itself, so that it can answer in the server's place. */
 class Network(

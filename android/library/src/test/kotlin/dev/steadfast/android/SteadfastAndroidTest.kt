@@ -1,10 +1,8 @@
 package dev.steadfast.android
 
-import android.app.Activity
 import android.app.AlarmManager
 import android.app.Application
 import android.app.NotificationManager
-import android.app.job.JobParameters
 import android.app.job.JobScheduler
 import android.content.Intent
 import android.net.Uri
@@ -14,7 +12,6 @@ import dev.steadfast.Account
 import dev.steadfast.core.Link
 import dev.steadfast.core.Shows
 import dev.steadfast.core.SignIn
-import dev.steadfast.core.Snapshot
 import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.ToShow
@@ -43,9 +40,7 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
-import org.robolectric.util.ReflectionHelpers
 import java.io.File
 import java.time.Duration
 
@@ -59,8 +54,6 @@ class SteadfastAndroidTest {
     private val application: Application = RuntimeEnvironment.getApplication()
     private val manager = application.getSystemService(NotificationManager::class.java)!!
     private lateinit var android: SteadfastAndroid
-
-    class Page : Activity()
 
     @Before
     fun start() {
@@ -328,35 +321,9 @@ class SteadfastAndroidTest {
 
     private fun open() = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
 
-    private fun anHourPasses() {
-        val service = Robolectric.setupService(BackgroundCheckService::class.java)
-        assertTrue(service.onStartJob(ReflectionHelpers.newInstance(JobParameters::class.java)))
-        eventually { shadowOf(service).isJobFinished }
-    }
-
     private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
 
-    private fun front(): ActivityController<Page> {
-        val page = Robolectric.buildActivity(Page::class.java)
-        page.create().start().resume().visible()
-        page.windowFocusChanged(true)
-        return page
-    }
-
-    private fun back(page: ActivityController<Page>) {
-        page.pause()
-        page.windowFocusChanged(false)
-        page.stop()
-    }
-
-    private fun suspend(page: ActivityController<Page>) {
-        back(page)
-        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
-    }
-
     private fun shown() = shadowOf(manager).allNotifications.single().extras.getCharSequence("android.text").toString()
-
-    private suspend fun Account.until(condition: (Snapshot) -> Boolean) = state.first(condition)
 
     private companion object {
         /** Long enough for what is at hand. */

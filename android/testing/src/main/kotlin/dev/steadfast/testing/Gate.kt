@@ -1,4 +1,4 @@
-package dev.steadfast.jvm
+package dev.steadfast.testing
 
 import dev.steadfast.core.ClientCertificate
 import dev.steadfast.core.ClientCertificates
@@ -10,6 +10,7 @@ import java.net.URI
 import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.Signature
+import java.security.cert.CertificateFactory
 import java.security.cert.X509Certificate
 import java.util.Base64
 import java.util.concurrent.atomic.AtomicInteger
@@ -23,14 +24,14 @@ import kotlin.concurrent.thread
 private const val SECRET = "changeit"
 
 /** A key of its own and a certificate for it, as a device or a gateway has them. */
-class Identity(
+public class Identity(
     folder: File,
     name: String,
 ) {
-    val keys: KeyStore
-    val key: PrivateKey
-    val certificate: X509Certificate
-    val pem: String
+    internal val keys: KeyStore
+    internal val key: PrivateKey
+    internal val certificate: X509Certificate
+    internal val pem: String
 
     init {
         val store = File(folder, "$name.p12")
@@ -50,13 +51,14 @@ class Identity(
 }
 
 /** A platform that has one certificate, called `work`, whose key it never hands out. */
-class Platform(
+public class Platform(
     private val identity: Identity,
 ) : ClientCertificates {
-    @Volatile var throws: (() -> Throwable)? = null
+    /** What signing throws, if anything. */
+    @Volatile public var throws: (() -> Throwable)? = null
 
     /** How often it was asked to sign. */
-    val asked = AtomicInteger()
+    public val asked: AtomicInteger = AtomicInteger()
 
     override fun certificate(name: String): ClientCertificate? {
         if (name != "work") return null
@@ -79,18 +81,23 @@ class Platform(
     }
 }
 
-/** A gateway on loopback that lets nobody pass to a server without the certificate of one of these. */
-class Gate(
+/** A gateway on loopback that lets nobody pass to the server at this address without the certificate of one of these. */
+public class Gate(
     folder: File,
-    private val server: Server,
+    private val server: String,
+    private val serverAuthority: String,
     vararg clients: Identity,
 ) : AutoCloseable {
     private val socket: SSLServerSocket
-    val authority: String
-    val url: String get() = "https://127.0.0.1:${socket.localPort}"
+
+    /** What its own certificate is of, in PEM. */
+    public val authority: String
+
+    /** Its address. */
+    public val url: String get() = "https://127.0.0.1:${socket.localPort}"
 
     /** Connections whose certificate was good. */
-    val passed = AtomicInteger()
+    public val passed: AtomicInteger = AtomicInteger()
 
     init {
         val own = Identity(folder, "gate")
@@ -116,7 +123,7 @@ class Gate(
             // One without a certificate gets no further.
             client.startHandshake()
             passed.incrementAndGet()
-            trusting(server.authority).socketFactory.createSocket("127.0.0.1", URI(server.url).port).use { upstream ->
+            trusting(serverAuthority).socketFactory.createSocket("127.0.0.1", URI(server).port).use { upstream ->
                 thread(isDaemon = true) { copy(client, upstream) }
                 copy(upstream, client)
             }
@@ -133,5 +140,14 @@ class Gate(
         to.close()
     }
 
-    override fun close() = socket.close()
+    override fun close(): Unit = socket.close()
+}
+
+/** TLS that trusts this authority, in PEM, and shows nothing of its own. */
+public fun trusting(authority: String): SSLContext {
+    val certificate = CertificateFactory.getInstance("X.509").generateCertificate(authority.byteInputStream())
+    val store = KeyStore.getInstance("PKCS12").apply { load(null) }
+    store.setCertificateEntry("authority", certificate)
+    val trusted = TrustManagerFactory.getInstance("PKIX").apply { init(store) }
+    return SSLContext.getInstance("TLS").apply { init(null, trusted.trustManagers, null) }
 }
