@@ -14,14 +14,15 @@ import dev.steadfast.core.WebView
 import dev.steadfast.core.defaultConfig
 
 /**
- * A [Config] for callers in Java, who say only what differs from `defaultConfig`. In Kotlin, that one's `copy` does the same.
+ * A [Config] for callers in Java, who say only what differs from another one. In Kotlin, that one's `copy` does the same.
  * What each setting means and may be, [Config] says.
  */
 public class ConfigBuilder(
-    folder: String,
-    device: Device,
+    /** What it begins with: that of an Android app, as `AndroidOptions.configure` is given it. */
+    private var config: Config,
 ) {
-    private var config = defaultConfig(folder, device)
+    /** Begins with `defaultConfig`. */
+    public constructor(folder: String, device: Device) : this(defaultConfig(folder, device))
 
     /** As [Config.roots]. */
     public fun roots(roots: Roots): ConfigBuilder = with { copy(roots = roots) }

@@ -36,7 +36,7 @@ public class AndroidOptionsBuilder {
     /** As [AndroidOptions.certificates]; null for none. */
     public fun certificates(certificates: ClientCertificates?): AndroidOptionsBuilder = apply { this.certificates = certificates }
 
-    /** As [AndroidOptions.configure]. */
+    /** As [AndroidOptions.configure]; a [dev.steadfast.ConfigBuilder] begins with what it is given. */
     public fun configure(configure: UnaryOperator<Config>): AndroidOptionsBuilder = apply { this.configure = configure::apply }
 
     /** As they stand now. */
