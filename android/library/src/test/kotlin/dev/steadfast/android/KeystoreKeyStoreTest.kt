@@ -64,6 +64,7 @@ class KeystoreKeyStoreTest {
         assertEquals(emptyList<Long>(), paused)
     }
 
+    /** Hazard E16. */
     @Test
     fun `a wrapped key lies where no backup takes it, and holds nothing that could be read`() {
         store.store(NAME, key)

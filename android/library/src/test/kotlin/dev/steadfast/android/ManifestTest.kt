@@ -48,6 +48,7 @@ class ManifestTest {
         assertEquals(MINIMUM_SDK.toString(), manifest.all("uses-sdk").single().android("minSdkVersion"))
     }
 
+    /** Hazard E16. */
     @Test
     fun `what the library writes outside of the folder without backup is left out of every backup`() {
         val file = "${ExpiryReminders.FILE}.xml"
