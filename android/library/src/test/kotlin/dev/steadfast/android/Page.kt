@@ -5,6 +5,7 @@ import android.app.job.JobParameters
 import android.os.Looper
 import dev.steadfast.Account
 import dev.steadfast.core.Snapshot
+import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.first
 import org.junit.Assert.assertTrue
@@ -26,6 +27,9 @@ fun front(): ActivityController<Page> {
     page.windowFocusChanged(true)
     return page
 }
+
+/** The user opens it, and the core has heard of it: it refuses what is asked of it before. */
+fun front(android: SteadfastAndroid): ActivityController<Page> = front().also { await { android.takeOverOlderApps() } }
 
 /** The user leaves it. */
 fun back(page: ActivityController<Page>) {
