@@ -11,6 +11,7 @@ import dev.steadfast.core.Download
 import dev.steadfast.core.FfiConverterString
 import dev.steadfast.core.FfiConverterTypeDevice
 import dev.steadfast.core.HostState
+import dev.steadfast.core.InternalException
 import dev.steadfast.core.KeyStore
 import dev.steadfast.core.Method
 import dev.steadfast.core.NameValue
@@ -40,6 +41,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
 import java.io.File
+import java.lang.reflect.InvocationTargetException
 import java.net.URLClassLoader
 import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.CyclicBarrier
@@ -201,24 +203,32 @@ class BorderTest {
             val phone = world.signedIn()
             repeat(3) {
                 val failure = runCatching { callWithACutRecord() }.exceptionOrNull()
-                assertEquals("$failure", 2.toByte(), (failure as PanicStatus).code)
+                assertTrue("$failure", failure is InternalException)
+                // It says which argument, and shows nothing of what was handed over.
+                assertTrue("$failure", failure!!.message!!.startsWith("Failed to convert arg 'device'"))
+                assertFalse("$failure", HANDED_OVER in "$failure" || PHONE.model in "$failure")
             }
             assertEquals(Standing.ACTIVE, phone.verify())
         }
 
-    private class PanicStatus(
-        val code: Byte,
-    ) : Exception()
-
-    /** As the generated code calls, but that the record is cut: Rust panics when it reads it. */
+    /** As the generated code calls and reads how it ended, but that the record is cut: Rust panics when it reads it. */
     private fun callWithACutRecord() {
         val library = Class.forName("dev.steadfast.core.UniffiLib")
         val call = library.methods.single { it.name == "uniffi_steadfast_ffi_fn_func_default_config" }
-        val status = Memory(64).also { it.clear() }
+        val memory = Memory(64).also { it.clear() }
         val device = FfiConverterTypeDevice.lower(PHONE)
         device.len = 5
-        call.invoke(library.getField("INSTANCE").get(null), FfiConverterString.lower("/x"), device, status)
-        throw PanicStatus(status.getByte(0))
+        call.invoke(library.getField("INSTANCE").get(null), FfiConverterString.lower(HANDED_OVER), device, memory)
+        val statuses = Class.forName("dev.steadfast.core.UniffiRustCallStatus")
+        val read = statuses.methods.single { it.name.startsWith("readFrom") }
+        val status = read.invoke(statuses.getConstructor().newInstance(), memory)
+        val check = Class.forName("dev.steadfast.core.SteadfastKt").declaredMethods.single { it.name == "uniffiCheckCallStatus" }
+        check.isAccessible = true
+        try {
+            check.invoke(null, SteadfastException.ErrorHandler, status)
+        } catch (thrown: InvocationTargetException) {
+            throw thrown.targetException
+        }
     }
 
     /** Hazard C11. */
@@ -350,6 +360,8 @@ class BorderTest {
             assertTrue("$slow", slow.isEmpty())
         }
 }
+
+private const val HANDED_OVER = "/where-nobody-is-to-know"
 
 /** Calls of an interface that do not wait. */
 private fun atOnce(of: Class<*>): Set<String> = of.methods.filterNot { it.isSuspend || "default" in it.name }.map { it.name }.toSet()
