@@ -72,6 +72,8 @@ public final class JavaSteadfastAndroidTest {
         android = JavaSteadfastAndroid.start(application, options);
         core = android.getCore();
         Robolectric.buildActivity(Activity.class).create().start().resume().visible().windowFocusChanged(true);
+        // Waits until the core has heard of that; nothing is there to be taken over.
+        android.takeOverOlderApps().join();
     }
 
     @After
