@@ -70,7 +70,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the link is live, off screen it is gone after the grace`() {
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         assertTrue(TestKeystore.aliases().any { it.startsWith("steadfast.account-") })
@@ -86,7 +86,7 @@ class SteadfastAndroidTest {
     @Config(shadows = [RefusingNotifications::class])
     fun `a session that ended while nobody looked is told by the hourly check`() {
         RefusingNotifications.asked()
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         suspend(page)
@@ -106,7 +106,7 @@ class SteadfastAndroidTest {
     @Config(shadows = [RefusingNotifications::class])
     fun `a session that ended while nobody looked is told once by a push that the app hands over`() {
         RefusingNotifications.asked()
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         suspend(page)
@@ -127,7 +127,7 @@ class SteadfastAndroidTest {
     /** Hazard D02. */
     @Test
     fun `a wrong end is taken back from the system, and the session is taken up again without a password`() {
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         back(page)
@@ -156,7 +156,7 @@ class SteadfastAndroidTest {
     @Test
     @Config(shadows = [RefusingNotifications::class])
     fun `an end that the system does not show now stays to be told`() {
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         back(page)
@@ -174,7 +174,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the sign-in page tells it, and nothing else`() {
-        front()
+        front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         server.revokeSessionsLater("alice")
@@ -186,7 +186,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the end of an account that is not on screen is told by a notification`() {
-        front()
+        front(android)
         val alice = signIn()
         val bob = await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
         listOf(alice, bob).forEach { account -> await { account.until { it.link == Link.Live } } }
@@ -204,7 +204,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `of several accounts the app may not say which is on screen, and then each end is told`() {
-        front()
+        front(android)
         val alice = signIn()
         await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
         await { alice.until { it.link == Link.Live } }
@@ -215,7 +215,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `the reminder of the expiry is handed to the system, and taken back by signing out`() {
-        front()
+        front(android)
         val alice = signIn()
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
         eventually { alarms.scheduledAlarms.size == 1 }
@@ -228,7 +228,7 @@ class SteadfastAndroidTest {
     @Test
     @Suppress("DEPRECATION") // What it replaced the fields of ScheduledAlarm with is not visible to Kotlin.
     fun `an expiry that comes while nobody looks is told once, by the system's clock`() {
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
@@ -258,7 +258,7 @@ class SteadfastAndroidTest {
     @Test
     fun `what the user allows in the system's settings holds with the return to the app`() {
         shadowOf(manager).setNotificationsEnabled(false)
-        val page = front()
+        val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live && it.expiresAtMillis != null } }
         page.windowFocusChanged(false)
@@ -300,7 +300,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `keys that are gone offer sign-in, a locked device does not`() {
-        front()
+        front(android)
         signIn()
         runBlocking { android.close() }
         shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(false)
