@@ -29,6 +29,7 @@ import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.WebCookie
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.delay
@@ -66,9 +67,8 @@ public class Steadfast internal constructor(
     private val all = MutableStateFlow<List<Account>?>(null)
     private val problem = MutableStateFlow<SteadfastException?>(null)
 
-    init {
-        scope.launch { follow() }
-    }
+    /** Ends when the core is closed, or was refused to this process: then every call fails with `closed`. */
+    internal val following: Job = scope.launch { follow() }
 
     /** Every account, in the order in which they were added; `null` until the vault is open, which takes some milliseconds. */
     public val accounts: StateFlow<List<Account>?> = all.asStateFlow()

@@ -22,6 +22,8 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.merge
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -81,9 +83,13 @@ internal class AndroidHost(
         SsoLinks.take(null)
     }
 
-    /** Until the core knows that the app is not off screen: before that it is suspended, and refuses. */
+    /**
+     * Until the core knows that the app is not off screen: before that it is suspended, and refuses. Or until it is closed,
+     * which it says of itself with the next call.
+     */
     suspend fun awaitFront() {
-        told.first { it != Foreground.Suspended }
+        val closed = flow<Foreground?> { core.following.join().also { emit(null) } }
+        merge(told, closed).first { it != Foreground.Suspended }
     }
 
     private suspend fun tell(state: Foreground) {

@@ -122,6 +122,8 @@ internal class OlderApps(
         one.withLock {
             if (!isUnlocked()) return OlderAppsResult.Locked
             awaitFront()
+            // Before anything is read: where it is closed, or cannot be opened, nothing can be handed over.
+            core.ready()
             val looks = withContext(Dispatchers.IO) { apps.associateWith { it.look() } }
             val finds = looks.values.flatMap { it.read }.groupBy { it.id }
             val entries = finds.values.map { it.first().entry }

@@ -21,9 +21,12 @@ import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
 import org.junit.Assert.assertEquals
@@ -290,12 +293,27 @@ class SteadfastAndroidTest {
             android = open()
             val refused = assertThrows(SteadfastException::class.java) { await { android.core.ready() } }
             assertEquals("closed", refused.code())
+            val notThere = assertThrows(SteadfastException::class.java) { await { android.takeOverOlderApps() } }
+            assertEquals("closed", notThere.code())
             front()
             assertNull(BackgroundChecks.current)
             assertNull(android.core.openingProblem.value)
         } finally {
             application.applicationInfo.processName = application.applicationInfo.processName.removeSuffix(":push")
         }
+    }
+
+    @Test
+    fun `who waits for the front to take over older apps is told when the core is closed`() {
+        runBlocking {
+            val waiting = async(Dispatchers.Default) { runCatching { android.takeOverOlderApps() } }
+            android.core.ready()
+            android.close()
+            val failed = withTimeout(SAFETY_MILLIS) { waiting.await() }.exceptionOrNull()
+            assertEquals("closed", (failed as SteadfastException).code())
+        }
+        val late = assertThrows(SteadfastException::class.java) { await { android.takeOverOlderApps() } }
+        assertEquals("closed", late.code())
     }
 
     @Test
