@@ -4,6 +4,7 @@ import android.content.Context
 import android.net.Uri
 import android.webkit.CookieManager
 import dev.steadfast.core.LegacyEntry
+import dev.steadfast.core.LegacyErasable
 import dev.steadfast.core.LegacySource
 import java.io.IOException
 
@@ -45,6 +46,18 @@ internal class ClassicApp(
         }
         return finds
     }
+
+    /** The look asks for the cookies of the server in the preferences; of any other, or with none there, the jar is asked here. */
+    override fun isGone(
+        erasable: LegacyErasable,
+        looked: OlderFinds,
+    ): Boolean =
+        super.isGone(erasable, looked) &&
+            try {
+                erasable.source != LegacySource.CLASSIC_ANDROID_COOKIE || web { cookies(erasable.serverUrl) }.isEmpty()
+            } catch (_: IOException) {
+                false
+            }
 
     private fun preference(
         server: String,

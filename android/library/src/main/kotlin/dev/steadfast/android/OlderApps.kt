@@ -4,6 +4,7 @@ import android.content.Context
 import android.os.UserManager
 import dev.steadfast.Steadfast
 import dev.steadfast.core.LegacyEntry
+import dev.steadfast.core.LegacyErasable
 import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
 import dev.steadfast.core.PreviousInstallation
@@ -104,6 +105,12 @@ internal interface OlderApp {
 
     /** Looks through them, and changes nothing. Whatever cannot be read is said to be there. */
     fun look(): OlderFinds
+
+    /** Whether what [looked] did not find is not there for sure. What could not be read may be what is asked for. */
+    fun isGone(
+        erasable: LegacyErasable,
+        looked: OlderFinds,
+    ): Boolean = looked.notRead.isEmpty() && erasable.source in sources
 }
 
 /**
@@ -143,13 +150,14 @@ internal class OlderApps(
         looks: Map<OlderApp, OlderFinds>,
         finds: Map<String, List<OlderFind>>,
     ): Set<String> {
-        // What could not be read may be what is to be erased.
-        val readInFull = looks.filterValues { it.notRead.isEmpty() }.keys.flatMapTo(HashSet()) { it.sources }
         val erased = LinkedHashSet<String>()
         val erasables = core.legacyErasable().sortedBy { finds[it.id]?.first()?.isLast ?: false }
         for (erasable in erasables) {
             val here = finds[erasable.id]
-            val gone = if (here == null) erasable.source in readInFull else withContext(Dispatchers.IO) { here.all { it.erase() } }
+            val gone =
+                withContext(Dispatchers.IO) {
+                    here?.all { it.erase() } ?: looks.any { (app, looked) -> app.isGone(erasable, looked) }
+                }
             if (gone) erased += erasable.id
         }
         if (erased.isNotEmpty()) core.legacyErased(erased.toList())

@@ -420,6 +420,28 @@ class OlderAppsTest {
     }
 
     @Test
+    fun `a cookie that is still there is not said to be erased, though its server is gone from the preferences`() {
+        val (token, user) = signInAsABrowser()
+        val own = classic()
+        val jar = TestCookieJar()
+        jar.setCookie(server.url(), "MMAUTHTOKEN=$token; Path=/")
+        jar.setCookie(server.url(), "MMUSERID=$user; Path=/")
+        val apps = OlderApps(application, android.core, listOf(ClassicApp(application) { jar })) {}
+        handOver(ClassicApp(application) { jar }.look().read.map { it.entry })
+        own.edit().remove("baseUrl").commit()
+        assertEquals(emptyList<OlderItem>(), items(await { apps.takeOver() }))
+        val left = { await { android.core.legacyErasable() }.map { it.source }.toSet() }
+        assertEquals(setOf(LegacySource.CLASSIC_ANDROID_COOKIE), left())
+        jar.failure = AndroidRuntimeException("the web view is being replaced")
+        await { apps.takeOver() }
+        assertEquals(setOf(LegacySource.CLASSIC_ANDROID_COOKIE), left())
+        jar.failure = null
+        for (name in listOf("MMAUTHTOKEN", "MMUSERID")) jar.setCookie(server.url(), "$name=; Path=/; Max-Age=0")
+        await { apps.takeOver() }
+        assertEquals(emptySet<LegacySource>(), left())
+    }
+
+    @Test
     fun `the classic app that was signed out left nothing`() {
         jar.setCookie(server.url(), "MMAUTHTOKEN=token")
         assertEquals(emptyList<OlderItem>(), takeOver())
