@@ -60,11 +60,12 @@ internal class CoverPage(
     activity: MainActivity,
     text: String,
     /** Who may log out here, if anybody has to. */
-    leave: Account? = null,
+    private val leave: Account? = null,
 ) : Page(activity) {
     private lateinit var failure: TextView
 
-    override val problem get() = failure
+    /** Only of the one button: a cover may be gone before anybody has read it, so the rest waits for the next page. */
+    override val problem get() = failure.takeIf { leave != null }
 
     override val view =
         activity.scrolling {

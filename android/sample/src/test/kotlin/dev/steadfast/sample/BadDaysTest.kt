@@ -9,6 +9,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
+import org.robolectric.Robolectric
 import java.io.File
 
 /** What goes wrong around the app: the network, the system that ends it, the server, and a person with quick fingers. */
@@ -171,6 +172,15 @@ class BadDaysTest : SampleTest() {
         phone.press("Connect")
         phone.press("GitLab")
         phone.see("This device has no browser.")
+    }
+
+    @Test
+    fun `what went wrong while a cover was shown waits for the page that follows`() {
+        alice()
+        val activity = Robolectric.buildActivity(MainActivity::class.java).get()
+        assertFalse(CoverPage(activity, "Opening…").tell("The sign-in was refused."))
+        // With a button of its own it stays until that is pressed.
+        assertTrue(CoverPage(activity, MFA_NEEDED, accounts().single()).tell("This did not work."))
     }
 
     @Test
