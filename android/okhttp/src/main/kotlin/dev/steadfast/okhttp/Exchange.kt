@@ -40,22 +40,42 @@ internal class Exchange(
 ) {
     private val template = coreRequest()
 
+    /** The caller names a range of its own. */
+    private val ranged = request.header("Range") != null
+
     suspend fun answer(): Response {
         val body = request.body
-        val inPieces = request.method == "GET" && request.header("Range") == null && request.header("If-Range") == null
         if (body != null) return response(send(body), null)
-        if (!inPieces) return response(account.request(template), null)
-        val first = account.request(piece(0))
-        val whole = if (first.status == PARTIAL) total(first) else null
+        val wanted = wanted() ?: return response(account.request(template), null)
+        val first = account.request(piece(wanted, wanted.first))
+        val part = part(first, wanted, wanted.first)
         return when {
-            whole != null -> response(first, whole)
+            part != null -> response(first, asked(wanted, part.total))
 
-            // Nothing can be cut from an empty file, or the piece is none that was asked for.
-            first.status == PARTIAL || first.status == UNSATISFIABLE -> response(account.request(template), null)
+            // The piece is none that was asked for.
+            first.status == PARTIAL -> response(account.request(template), null)
+
+            // Nothing can be cut from an empty file.
+            first.status == UNSATISFIABLE && !ranged -> response(account.request(template), null)
 
             else -> response(first, null)
         }
     }
+
+    /** What is fetched in pieces; null for what goes as it is. */
+    private fun wanted(): Wanted? =
+        when {
+            request.method != "GET" -> null
+            ranged -> request.headers("Range").singleOrNull()?.let { Wanted.of(it, PIECE) }
+            request.header("If-Range") == null -> Wanted(0, null)
+            else -> null
+        }
+
+    /** What there is of it in a file of that size. */
+    private fun asked(
+        wanted: Wanted,
+        total: Long,
+    ) = Part(wanted.first, minOf(wanted.last ?: Long.MAX_VALUE, total - 1), total)
 
     private suspend fun send(body: RequestBody): CoreResponse {
         val type = body.contentType()?.toString() ?: "application/octet-stream"
@@ -79,20 +99,23 @@ internal class Exchange(
             .first()
             .response
 
-    /** As it was asked for: an answer in pieces is one whole answer to the caller. */
+    /** As it was asked for: to the caller an answer in pieces is one, [whole] or the whole of the range that it named. */
     private fun response(
         answer: CoreResponse,
-        whole: Long?,
+        whole: Part?,
     ): Response {
         val headers = Headers.Builder()
         answer.headers.filterNot { whole != null && it.name in OF_PIECES }.forEach { headers.addUnsafeNonAscii(it.name, it.value) }
-        if (whole != null) headers["content-length"] = whole.toString()
+        if (whole != null) {
+            headers["content-length"] = whole.size.toString()
+            if (ranged) headers["content-range"] = "bytes ${whole.first}-${whole.last}/${whole.total}"
+        }
         val type = headers["content-type"]?.toMediaTypeOrNull()
         return Response
             .Builder()
             .request(request)
             .protocol(Protocol.HTTP_1_1)
-            .code(if (whole != null) OK else answer.status)
+            .code(if (whole != null && !ranged) OK else answer.status)
             .message("")
             .headers(headers.build())
             .body(body(answer, type, whole))
@@ -102,22 +125,23 @@ internal class Exchange(
     private fun body(
         answer: CoreResponse,
         type: MediaType?,
-        whole: Long?,
+        whole: Part?,
     ): ResponseBody =
-        if (whole == null || answer.body.size.toLong() == whole) {
+        if (whole == null || answer.body.size.toLong() == whole.size) {
             answer.body.toResponseBody(type)
         } else {
-            Pieces(answer, whole).buffer().asResponseBody(type, whole)
+            Pieces(answer, whole).buffer().asResponseBody(type, whole.size)
         }
 
-    /** The rest of a file, each piece fetched when the reader comes to it. */
+    /** The rest of a file or of a range of it, each piece fetched when the reader comes to it. */
     private inner class Pieces(
         first: CoreResponse,
-        private val whole: Long,
+        private val whole: Part,
     ) : Source {
+        private val wanted = Wanted(whole.first, whole.last)
         private val version = version(first)
         private val here = Buffer().write(first.body)
-        private var fetched = first.body.size.toLong()
+        private var next = whole.first + first.body.size
         private var closed = false
 
         override fun read(
@@ -126,18 +150,18 @@ internal class Exchange(
         ): Long {
             check(!closed) { "closed" }
             if (here.exhausted()) {
-                if (fetched == whole) return -1
+                if (next > whole.last) return -1
                 fetch()
             }
             return here.read(sink, byteCount)
         }
 
         private fun fetch() {
-            val next = call.wait { account.request(piece(fetched)) }
-            val fits = next.status == PARTIAL && total(next) == whole && next.body.isNotEmpty()
-            if (!fits || version(next) != version) throw IOException("the file changed while it was read")
-            here.write(next.body)
-            fetched += next.body.size
+            val piece = call.wait { account.request(piece(wanted, next)) }
+            val fits = part(piece, wanted, next)?.total == whole.total && version(piece) == version
+            if (!fits) throw IOException("the file changed while it was read")
+            here.write(piece.body)
+            next += piece.body.size
         }
 
         override fun timeout(): Timeout = Timeout.NONE
@@ -148,11 +172,26 @@ internal class Exchange(
         }
     }
 
-    private fun piece(from: Long) = template.copy(headers = template.headers + NameValue("Range", "bytes=$from-${from + PIECE - 1}"))
+    private fun piece(
+        of: Wanted,
+        from: Long,
+    ): CoreRequest {
+        val others = template.headers.filterNot { it.name.equals("Range", ignoreCase = true) }
+        return template.copy(headers = others + NameValue("Range", of.piece(from, PIECE)))
+    }
+
+    /** What part of the file an answer is, if it is one that was asked for and begins [from] there. */
+    private fun part(
+        answer: CoreResponse,
+        of: Wanted,
+        from: Long,
+    ): Part? {
+        val part = header(answer, "content-range")?.takeIf { answer.status == PARTIAL }?.let(Part::of)
+        val fits = part != null && part.first == from && part.last <= (of.last ?: part.last)
+        return part?.takeIf { fits && it.size == answer.body.size.toLong() }
+    }
 
     private fun version(answer: CoreResponse) = header(answer, "etag") ?: header(answer, "last-modified")
-
-    private fun total(answer: CoreResponse): Long? = header(answer, "content-range")?.substringAfterLast('/')?.toLongOrNull()
 
     private fun header(
         answer: CoreResponse,

@@ -13,8 +13,9 @@ import java.util.concurrent.Executor
  * [Call.Factory]. The session goes along without ever being shown; the core's rules hold for these calls as for its own.
  *
  * - Only the account's own server is reached, `https://host/sub-path/…`; any other address fails.
- * - A `GET` without a range of its own is fetched in pieces where the server does ranges, each when the reader comes to it,
- *   so that a film needs no more memory than a piece. What the server sends whole may have up to 16 MiB.
+ * - A `GET` is fetched in pieces where the server does ranges, each when the reader comes to it, so that a film needs no more
+ *   memory than a piece; also one with a `Range` from some byte on, as players send it to seek. What the server sends whole,
+ *   and what a range that counts from the end or several ranges name, may have up to 16 MiB.
  * - The body of a request is written once, before anything is sent. Above 1 MiB that of a `POST` or `PUT` lies in a file,
  *   which is gone as soon as the sending has begun; of any size it costs no memory. That of a `PATCH` or `DELETE` is held, and
  *   fails above 16 MiB with `too_large`.

@@ -89,6 +89,39 @@ class SteadfastCallFactoryTest {
     }
 
     @Test
+    fun `a film that is sought in comes from there to its end, in pieces`() {
+        val content = Random.nextBytes(SOUGHT_IN)
+        val file = get("/api/v4/files/${upload(content)}")
+        val last = content.size - 1
+        val (from, to) = 500_000 to 3_000_000
+        for ((range, asked) in listOf(
+            "bytes=$from-" to from..last,
+            "bytes=$from-$to" to from..to,
+            "bytes=$from-${last + 1_000}" to from..last,
+            "bytes=${last - 9}-" to last - 9..last,
+        )) {
+            val before = requests()
+            calls.newCall(file.newBuilder().header("Range", range).build()).execute().use { response ->
+                assertEquals(range, 206, response.code)
+                assertEquals("bytes ${asked.first}-${asked.last}/${content.size}", response.header("content-range"))
+                assertEquals(asked.count().toString(), response.header("content-length"))
+                assertEquals(asked.count().toLong(), response.body.contentLength())
+                assertArrayEquals(range, content.sliceArray(asked), response.body.bytes())
+            }
+            assertEquals(range, before + (asked.count() - 1) / (1 shl 20) + 1, requests())
+        }
+    }
+
+    @Test
+    fun `a range behind the end of a file is refused as the server refuses it`() {
+        val file = get("/api/v4/files/${upload(Random.nextBytes(100))}").newBuilder().header("Range", "bytes=100-").build()
+        calls.newCall(file).execute().use { response ->
+            assertEquals(416, response.code)
+            assertEquals("bytes */100", response.header("content-range"))
+        }
+    }
+
+    @Test
     fun `another server is never reached`() {
         for (address in listOf(
             "https://elsewhere.example/api",
@@ -186,6 +219,9 @@ class SteadfastCallFactoryTest {
         @ClassRule
         @JvmField
         val world = TestWorld()
+
+        /** More than the core takes as one answer. */
+        const val SOUGHT_IN = 17 shl 20
 
         private val server get() = world.server
         private lateinit var account: Account
