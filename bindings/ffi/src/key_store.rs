@@ -38,7 +38,8 @@ impl std::fmt::Debug for KeyAnswer {
 pub enum KeyWritten {
     /// It is done, durably.
     Done,
-    /// The store cannot be written now. What it held before is unchanged.
+    /// The store cannot be written now. After a write, what it held before is unchanged; after a deletion, the key may be
+    /// *absent* already, and the core asks for the rest again.
     Unavailable,
 }
 

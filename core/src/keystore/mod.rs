@@ -24,7 +24,8 @@ pub enum KeyAnswer {
     Unavailable,
 }
 
-/// A key store could not carry out a write or a deletion. What the store held before is unchanged.
+/// A key store could not carry out a write or a deletion. After a write, what the store held before is unchanged; after a
+/// deletion, the key may be *absent* already, and the core asks for the rest again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the key store is not available")]
 pub struct KeyStoreUnavailable;
