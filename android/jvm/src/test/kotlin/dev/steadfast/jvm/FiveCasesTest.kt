@@ -163,7 +163,10 @@ class FiveCasesTest {
     fun `strict, airplane mode, and the network is back before the app is opened`() =
         test { revokedInAirplaneMode(isStrict = true, networkFirst = true) }
 
-    private suspend fun revokedWhileKilled(isStrict: Boolean) {
+    private suspend fun revokedWhileKilled(
+        isStrict: Boolean,
+        networkFirst: Boolean,
+    ) {
         val network = world.network()
         val phone = world.killable(network, isStrict = isStrict)
         phone.start()
@@ -173,10 +176,16 @@ class FiveCasesTest {
         network.act("cut")
         world.signedIn(DESKTOP, Person.ADMIN).endEveryone()
 
+        if (networkFirst) network.act("restore")
         phone.start()
-        assertEquals(if (isStrict) "cover" else "content", phone.ask("shows"))
-        network.act("restore")
-        assertEquals("sign in: $EXPIRED", phone.ask("network-up"))
+        if (networkFirst) {
+            // The system tells of changes, and there is none.
+            assertEquals("sign in: $EXPIRED", phone.ask("until-signed-out"))
+        } else {
+            assertEquals(if (isStrict) "cover" else "content", phone.ask("shows"))
+            network.act("restore")
+            assertEquals("sign in: $EXPIRED", phone.ask("network-up"))
+        }
         val shown = phone.ask("shown").split("|")
         assertFalse("$shown", shown.dropWhile { it == "content" }.contains("content"))
         if (isStrict) assertFalse("$shown", shown.contains("content"))
@@ -184,11 +193,22 @@ class FiveCasesTest {
 
     /** MM-T941. */
     @Test
-    fun `switched off, and the network comes back with the app open`() = test { revokedWhileKilled(isStrict = false) }
+    fun `switched off, and the network comes back with the app open`() = test { revokedWhileKilled(isStrict = false, networkFirst = false) }
 
     /** MM-T941. */
     @Test
-    fun `strict, switched off, and the network comes back with the app open`() = test { revokedWhileKilled(isStrict = true) }
+    fun `switched off, and the network is back before the app is opened`() =
+        test { revokedWhileKilled(isStrict = false, networkFirst = true) }
+
+    /** MM-T941. */
+    @Test
+    fun `strict, switched off, and the network comes back with the app open`() =
+        test { revokedWhileKilled(isStrict = true, networkFirst = false) }
+
+    /** MM-T941. */
+    @Test
+    fun `strict, switched off, and the network is back before the app is opened`() =
+        test { revokedWhileKilled(isStrict = true, networkFirst = true) }
 
     /** MM-T941. Q3. */
     @Test
