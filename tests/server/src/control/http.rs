@@ -185,6 +185,7 @@ async fn turn(control: &Control, name: &str, body: &Value) -> Result<Value, Stri
             &known_user(control, body)?,
             &field::<String>(body, "service")?,
         ),
+        "mailed_links" => return Ok(json!(control.mailed_links(&known_user(control, body)?))),
         "unlock" => control.unlock(&known_user(control, body)?),
         "create_user" => {
             let role = match field::<String>(body, "role").unwrap_or_default().as_str() {

@@ -22,6 +22,7 @@ import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.defaultConfig
 import dev.steadfast.core.deviceIdOfPushToken
 import dev.steadfast.core.fileKeyStore
+import dev.steadfast.testing.TestServer
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
@@ -49,9 +50,9 @@ enum class Person(
     val login: String,
     val password: String,
 ) {
-    ADMIN("sysadmin", "Sys@dmin-pass1"),
-    ALICE("alice", "Passw0rd!alice"),
-    BOB("bob", "Passw0rd!bob"),
+    ADMIN("sysadmin", TestServer.ADMIN),
+    ALICE("alice", TestServer.ALICE),
+    BOB("bob", TestServer.BOB),
 }
 
 val PHONE = Device(DeviceKind.Android, "2.43.0", "799", "15", "Pixel 9")
