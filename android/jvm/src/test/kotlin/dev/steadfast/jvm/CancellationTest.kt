@@ -1,8 +1,7 @@
 package dev.steadfast.jvm
 
-import dev.steadfast.core.CoreInterface
-import dev.steadfast.core.HostState
 import dev.steadfast.core.Link
+import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.Standing
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineStart
@@ -24,30 +23,6 @@ class CancellationTest {
     @get:Rule
     val world = World()
     private val server get() = world.server
-
-    /** Every operation that waits, while the network is slow, at several points of its way. */
-    @Test
-    fun `every operation can be abandoned anywhere`() =
-        test {
-            val names = CoreInterface::class.java.methods.filter { it.isSuspend }.map { it.name }.toSet()
-            assertEquals(names, suspending(world.signedIn()).keys)
-            for (pause in listOf(0L, 1, 30)) {
-                // What was abandoned goes on, and must not meet the next round.
-                val phone = world.device(at = world.another()).also { it.signInAndConnect(Person.ALICE) }
-                phone.network.act("latency", "each_way_ms" to 20)
-                for ((name, call) in suspending(phone)) {
-                    val job = launch(start = CoroutineStart.UNDISPATCHED) { codeOf { call() } }
-                    delay(pause)
-                    val from = System.nanoTime()
-                    job.cancelAndJoin()
-                    assertTrue("$name took too long to stop", System.nanoTime() - from < 5_000_000_000)
-                    // The core answers, whatever was abandoned.
-                    if (name != "shutDown") withTimeout(PATIENCE) { phone.core.changes(0) }
-                }
-                // The last one was the end; it goes on although nobody waits for it.
-                eventually("closed") { codeOf { phone.core.hostState(HostState.FOCUSED) } == "closed" }
-            }
-        }
 
     /** The request is at the server, its answer is not here yet, and the coroutine is cancelled. */
     private suspend fun abandonedAtTheServer(
@@ -86,7 +61,7 @@ class CancellationTest {
         test {
             val phone = world.signedIn()
             val before = server.sessions("alice").single()
-            abandonedAtTheServer(phone, "/users/login") { phone.core.signIn(phone.typed(Person.ALICE)) }
+            abandonedAtTheServer(phone, "/users/login") { phone.core.reauthenticate(phone.account, SignInAgain(Person.ALICE.password)) }
             eventually("the new session alone") { server.sessions("alice").let { it.size == 1 && it.single() != before } }
             phone.untilLive()
             assertEquals(Standing.ACTIVE, phone.verify())
@@ -141,10 +116,17 @@ class CancellationTest {
     @Test
     fun `a data key that nobody waited for is the one that is there`() =
         test {
-            val phone = world.signedIn()
+            val keys = Keys(world.folder())
+            val phone = world.signedIn(keys = keys)
+            val before = keys.written.get()
             val waiting = launch(start = CoroutineStart.UNDISPATCHED) { phone.core.dataKey(phone.account) }
             waiting.cancelAndJoin()
-            assertArrayEquals(phone.core.dataKey(phone.account), phone.core.dataKey(phone.account))
+            eventually("the key in the store") { keys.written.get() > before }
+            val key = phone.core.dataKey(phone.account)
+            assertEquals("made once", before + 1, keys.written.get())
+            phone.restart()
+            assertArrayEquals(key, phone.core.dataKey(phone.account))
+            assertEquals(before + 1, keys.written.get())
         }
 
     @Test
