@@ -72,6 +72,8 @@ public class Account internal constructor(
      */
     public fun events(): Flow<RealtimeEvent> = stream.read()
 
+    internal fun offers(): Flow<EventStream.Offer> = stream.offers()
+
     /**
      * Sends an action on the socket, such as `user_typing` with a JSON object, and gives the data of the server's reply, as
      * JSON. Fails with `offline` while the socket is not live; `invalid_argument`, `too_large`, `refused`.

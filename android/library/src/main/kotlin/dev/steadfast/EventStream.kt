@@ -3,6 +3,7 @@ package dev.steadfast
 import dev.steadfast.core.EventBatch
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 
@@ -27,18 +28,32 @@ internal class EventStream(
 
     private class Reader(
         var next: Long,
+        /** What others had taken when it came. */
+        val after: Long,
     )
 
-    fun read(): Flow<RealtimeEvent> =
+    /** An event for somebody who may go away before he comes to it: nobody has it before it is taken. */
+    class Offer(
+        val event: RealtimeEvent,
+        private val take: () -> Unit,
+    ) {
+        fun take(): RealtimeEvent {
+            take.invoke()
+            return event
+        }
+    }
+
+    fun read(): Flow<RealtimeEvent> = offers().map { it.take() }
+
+    fun offers(): Flow<Offer> =
         flow {
             val reader = begin()
             try {
                 while (true) {
                     val batch = next(reader)
-                    if (batch.gap) emit(RealtimeEvent.Gap)
+                    if (batch.gap) emit(Offer(RealtimeEvent.Gap) {})
                     for (event in batch.events) {
-                        take(event.seq)
-                        emit(RealtimeEvent.Received(event))
+                        if (event.seq > reader.after) emit(Offer(RealtimeEvent.Received(event)) { take(event.seq) })
                     }
                     take(batch.lastSeq)
                     goOn(reader)
@@ -55,7 +70,7 @@ internal class EventStream(
                 kept.clear()
                 pulled = taken
             }
-            Reader(first).also(readers::add)
+            Reader(first, taken).also(readers::add)
         }
 
     private suspend fun next(reader: Reader): EventBatch =

@@ -44,11 +44,14 @@ public class JavaAccount internal constructor(
         listener: Listener<Snapshot>,
     ): AutoCloseable = callers.listen(account.state, executor, listener)
 
-    /** As [Account.events]; the listener's `ended` says when the account is gone or the core is closed. */
+    /**
+     * As [Account.events]; the listener's `ended` says when the account is gone or the core is closed. It has taken what its
+     * `next` was called with; what still waited for the executor when it was closed goes to the next listener.
+     */
     public fun onEvents(
         executor: Executor,
         listener: Listener<RealtimeEvent>,
-    ): AutoCloseable = callers.listen(account.events(), executor, listener)
+    ): AutoCloseable = callers.tell(account.offers(), executor, listener) { listener.next(it.take()) }
 
     /** As [Account.send], without data. */
     public fun send(action: String): CompletableFuture<String> = send(action, null)

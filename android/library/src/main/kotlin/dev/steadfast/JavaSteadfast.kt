@@ -27,6 +27,7 @@ import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.WebCookie
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.job
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 
@@ -36,13 +37,13 @@ import java.util.concurrent.Executor
  * [dev.steadfast.core.SteadfastException]; `join` wraps it in a `CompletionException`, `get` in an `ExecutionException`.
  *
  * A listener is called with what stands now and after each change; of changes that come faster than it takes them, only with
- * the newest. It ends when the result is closed. After [close] it hears nothing more.
+ * the newest. It ends when the result is closed; [close] ends it too, and tells it so.
  */
 public class JavaSteadfast(
     /** What this stands before. */
     public val steadfast: Steadfast,
 ) {
-    private val callers = Callers()
+    private val callers = Callers(steadfast.scope.coroutineContext.job)
 
     /** As [Steadfast.accounts]: null until the vault is open. */
     public val accounts: List<JavaAccount>? get() = steadfast.accounts.value?.map(::java)

@@ -1,20 +1,30 @@
 package dev.steadfast
 
 import dev.steadfast.core.SteadfastException
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.asCoroutineDispatcher
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
+import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
+import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.atomic.AtomicBoolean
 
 /**
  * Hears of one thing after another, in Java. Called on the executor that it was given with, one call at a time. What it throws
- * itself ends it, and is the thread's, as with any task that throws.
+ * itself ends it, and is the thread's, as with any task that throws. An executor that refuses a call, as one that was shut
+ * down, closes the listener: there is no thread left to tell it on.
  */
 public fun interface Listener<T> {
     /** Here is the next. */
@@ -30,7 +40,10 @@ public fun interface Listener<T> {
 }
 
 /** Gives callers in Java what coroutines have: futures, and calls on an executor. */
-internal class Callers {
+internal class Callers(
+    /** Ends with the core. */
+    private val open: Job,
+) {
     /** Not the core's own scope: the call that closes it must see its end, and a listener that it was closed. */
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
@@ -50,16 +63,52 @@ internal class Callers {
         flow: Flow<T>,
         executor: Executor,
         listener: Listener<T>,
+    ): AutoCloseable = tell(flow, executor, listener, listener::next)
+
+    /** As [listen], where what the flow gives is not what the listener takes. */
+    fun <T> tell(
+        flow: Flow<T>,
+        executor: Executor,
+        listener: Listener<*>,
+        next: (T) -> Unit,
     ): AutoCloseable {
-        val there = executor.asCoroutineDispatcher()
         val job =
             scope.launch {
                 try {
-                    flow.collect { withContext(there) { listener.next(it) } }
+                    coroutineScope {
+                        val closing =
+                            launch {
+                                open.join()
+                                throw SteadfastException.CorrectInput("closed", "the core is closed", null)
+                            }
+                        flow.collect { call(executor) { next(it) } }
+                        closing.cancel()
+                    }
                 } catch (failed: SteadfastException) {
-                    withContext(there) { listener.ended(failed) }
+                    call(executor) { listener.ended(failed) }
                 }
             }
         return AutoCloseable { job.cancel() }
+    }
+
+    /** Cancelled before it has begun, it never begins; once it has begun, it ends as it ends, whoever was cancelled meanwhile. */
+    private suspend fun call(
+        executor: Executor,
+        what: () -> Unit,
+    ) {
+        val job = currentCoroutineContext().job
+        val claimed = AtomicBoolean()
+        val end = CompletableDeferred<Result<Unit>>()
+        try {
+            executor.execute { if (job.isActive && claimed.compareAndSet(false, true)) end.complete(runCatching(what)) }
+        } catch (refused: RejectedExecutionException) {
+            job.cancel("the executor takes no more", refused)
+        }
+        try {
+            end.await()
+        } catch (gone: CancellationException) {
+            if (claimed.compareAndSet(false, true)) throw gone
+        }
+        withContext(NonCancellable) { end.await() }.getOrThrow()
     }
 }

@@ -4,6 +4,7 @@ import android.app.Application
 import dev.steadfast.Callers
 import dev.steadfast.JavaSteadfast
 import dev.steadfast.Listener
+import kotlinx.coroutines.job
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 
@@ -14,7 +15,7 @@ public class JavaSteadfastAndroid(
     /** What this stands before. */
     public val android: SteadfastAndroid,
 ) {
-    private val callers = Callers()
+    private val callers = Callers(android.core.scope.coroutineContext.job)
 
     /** As [SteadfastAndroid.core]. */
     public val core: JavaSteadfast = JavaSteadfast(android.core)

@@ -1,8 +1,10 @@
 package dev.steadfast.android
 
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.FlowCollector
 import kotlinx.coroutines.flow.MutableSharedFlow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.isActive
@@ -30,21 +32,33 @@ internal class SsoOutcomes {
 
     /**
      * Those that no collector has handled yet, and those that come from here on, which everybody who collects gets. One whose
-     * collector was cancelled before it was done with it, as a page that is rebuilt, was not handled.
+     * collector was cancelled before it was done with it, as a page that is rebuilt, was not handled;
+     * one whose collector was done, was.
      */
     val flow: Flow<SsoOutcome> =
         flow {
             val before = told.replayCache.lastOrNull()?.number ?: -1
             told.collect {
                 if (it.number > before || !it.handled) {
-                    try {
-                        emit(it.outcome)
-                    } finally {
-                        if (currentCoroutineContext().isActive) it.handled = true
-                    }
+                    give(it)
                 }
             }
         }
+
+    @Suppress("TooGenericExceptionCaught") // Whatever a collector throws, it had it.
+    private suspend fun FlowCollector<SsoOutcome>.give(told: Told) {
+        try {
+            emit(told.outcome)
+            told.handled = true
+        } catch (gone: CancellationException) {
+            // One that wants no more, as `first`, ends by the same exception as one that was cancelled.
+            if (currentCoroutineContext().isActive) told.handled = true
+            throw gone
+        } catch (thrown: Throwable) {
+            told.handled = true
+            throw thrown
+        }
+    }
 
     private companion object {
         /** More sign-ins than anybody ends before a page of the app is up. */

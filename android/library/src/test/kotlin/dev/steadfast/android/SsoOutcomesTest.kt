@@ -1,17 +1,30 @@
 package dev.steadfast.android
 
+import dev.steadfast.Callers
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.await
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.asExecutor
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import org.junit.Assert.assertEquals
 import org.junit.Test
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.Executor
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.RejectedExecutionException
+import java.util.concurrent.TimeUnit
 
 class SsoOutcomesTest {
     private val outcomes = SsoOutcomes()
@@ -50,6 +63,53 @@ class SsoOutcomesTest {
             assertEquals("one", why(outcomes.flow.first()))
             outcomes.tell(failed("two"))
             assertEquals("two", why(outcomes.flow.first()))
+        }
+
+    @Test
+    fun `one whose collector was done with it and then went away comes to no later one`(): Unit =
+        await {
+            outcomes.tell(failed("one"))
+            launch { outcomes.flow.collect { currentCoroutineContext().cancel() } }.join()
+            outcomes.tell(failed("two"))
+            assertEquals("two", why(outcomes.flow.first()))
+        }
+
+    @Test
+    fun `one whose listener closes itself comes to no later one`(): Unit =
+        await {
+            val listening = CompletableFuture<AutoCloseable>()
+            val heard = CompletableFuture<String>()
+            val callers = Callers(Job())
+            outcomes.tell(failed("one"))
+            listening.complete(
+                callers.listen(outcomes.flow, Dispatchers.IO.asExecutor()) {
+                    listening.join().close()
+                    heard.complete(why(it))
+                },
+            )
+            assertEquals("one", heard.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
+            outcomes.tell(failed("two"))
+            val next = LinkedBlockingQueue<String>()
+            callers.listen(outcomes.flow, Runnable::run) { next += why(it).orEmpty() }
+            assertEquals("two", next.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
+        }
+
+    @Test
+    fun `one that an executor refuses comes to the next listener`(): Unit =
+        await {
+            val refused = CountDownLatch(1)
+            val callers = Callers(Job())
+            outcomes.tell(failed("one"))
+            val refusing =
+                Executor {
+                    refused.countDown()
+                    throw RejectedExecutionException("shut down")
+                }
+            callers.listen(outcomes.flow, refusing) { error("it was refused") }
+            refused.await()
+            val next = LinkedBlockingQueue<String>()
+            callers.listen(outcomes.flow, Runnable::run) { next += why(it).orEmpty() }
+            assertEquals("one", next.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
         }
 
     @Test

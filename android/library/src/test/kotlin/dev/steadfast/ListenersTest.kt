@@ -1,0 +1,123 @@
+package dev.steadfast
+
+import dev.steadfast.core.Link
+import dev.steadfast.core.SignIn
+import dev.steadfast.core.Snapshot
+import dev.steadfast.core.SteadfastException
+import dev.steadfast.testing.SAFETY_MILLIS
+import dev.steadfast.testing.TestServer
+import dev.steadfast.testing.TestWorld
+import dev.steadfast.testing.await
+import kotlinx.coroutines.flow.first
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
+import org.junit.Rule
+import org.junit.Test
+import java.util.concurrent.Executor
+import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.TimeUnit
+
+/** How listeners end: closed before they were called, and with the core. */
+class ListenersTest {
+    @get:Rule
+    val world = TestWorld()
+
+    private val direct = Executor(Runnable::run)
+
+    @Test
+    fun `an event that a listener was not yet called with goes to the next one`() {
+        val alice = start().alice()
+        val seen = LinkedBlockingQueue<String>()
+        val first = alice.onEvents(direct, posts(seen))
+        post("one")
+        assertEquals("one", seen.next())
+        first.close()
+        post("two")
+        post("three")
+        // Nobody runs it, as a main thread that is busy.
+        val queue = LinkedBlockingQueue<Runnable>()
+        val waiting = alice.onEvents(queue::add, posts(seen))
+        val late = queue.next()
+        waiting.close()
+        alice.onEvents(direct, posts(seen))
+        assertEquals("two", seen.next())
+        assertEquals("three", seen.next())
+        late!!.run()
+        assertNull("called after it was closed", seen.poll())
+    }
+
+    @Test
+    fun `a listener that goes away while it is called has taken the event`() {
+        val alice = start().alice()
+        val seen = LinkedBlockingQueue<String>()
+        val listening = LinkedBlockingQueue<AutoCloseable>()
+        listening +=
+            alice.onEvents(direct) {
+                val message = message(it) ?: return@onEvents
+                seen += message
+                // The next one is there before this one has returned.
+                alice.onEvents(direct, posts(seen))
+                listening.next()!!.close()
+            }
+        post("one")
+        post("two")
+        assertEquals("one", seen.next())
+        assertEquals("two", seen.next())
+    }
+
+    @Test
+    fun `every listener is told when the core is closed`() {
+        val java = start()
+        val alice = java.alice()
+        val ends = LinkedBlockingQueue<String>()
+        java.onAccounts(direct, ending("accounts", ends))
+        java.onChanges(direct, ending("changes", ends))
+        java.onNotices(direct, ending("notices", ends))
+        java.onOpeningProblem(direct, ending("openingProblem", ends))
+        alice.onState(direct, ending<Snapshot>("state", ends))
+        val closed = java.onReminders(direct, ending("reminders", ends))
+        closed.close()
+        java.close().join()
+        val told = List(WITH_AN_END) { ends.next() }
+        assertEquals(listOf("accounts", "changes", "notices", "openingProblem", "state").map { "$it closed" }, told.sortedBy { it })
+        // Also whoever comes later.
+        java.onObligations(direct, ending("obligations", ends))
+        assertEquals("obligations closed", ends.next())
+    }
+
+    private fun <T> ending(
+        name: String,
+        ends: LinkedBlockingQueue<String>,
+    ) = object : Listener<T> {
+        override fun next(value: T) = Unit
+
+        override fun ended(why: SteadfastException) {
+            ends += "$name ${why.code()}"
+        }
+    }
+
+    private fun posts(to: LinkedBlockingQueue<String>) =
+        Listener<RealtimeEvent> { event ->
+            message(event)?.let { to += it }
+        }
+
+    private fun message(of: RealtimeEvent): String? {
+        val event = (of as? RealtimeEvent.Received)?.event?.takeIf { it.name == "posted" } ?: return null
+        return Regex("message\\\\\":\\\\\"(\\w+)").find(event.json)!!.groupValues[1]
+    }
+
+    private fun start() = JavaSteadfast.start(world.config(), world.keys()).also { world.closeAtTheEnd { it.steadfast.close() } }
+
+    private fun JavaSteadfast.alice(): JavaAccount =
+        signIn(SignIn(world.server.url(), "alice", TestServer.ALICE)).join().also {
+            await { it.account.state.first { now -> now.link == Link.Live } }
+        }
+
+    private fun post(message: String) = world.server.turn("post", """{"user":"alice","message":"$message"}""")
+
+    private fun <T> LinkedBlockingQueue<T>.next(): T? = poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS)
+
+    private companion object {
+        const val WITH_AN_END = 5
+    }
+}
