@@ -264,11 +264,13 @@ class SteadfastAndroidTest {
         val page = front(android)
         val alice = signIn()
         await { alice.until { it.link == Link.Live && it.expiresAtMillis != null } }
-        page.windowFocusChanged(false)
-        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.SETTLE_MILLIS))
+        // Until the core has heard that the app is off screen: a look away that nobody noticed is none.
+        suspend(page)
+        await { alice.until { it.link != Link.Live } }
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
         assertTrue(alarms.scheduledAlarms.isEmpty())
         shadowOf(manager).setNotificationsEnabled(true)
+        page.restart().start().resume()
         page.windowFocusChanged(true)
         eventually { alarms.scheduledAlarms.size == 1 }
     }
