@@ -115,8 +115,8 @@ pub const DIALS_PER_MINUTE: u32 = 10;
 /// allowance of their own of the same size.
 pub const HINTED_VALIDATIONS_PER_MINUTE: u32 = 4;
 /// How much longer than the health query the question after the server's id may take. Both are sent at the same moment, so
-/// a server that answers both is seldom held up by it, and one that hides its id holds up no verdict for longer. Not above [`ANSWER_SLACK`], or the machine
-/// gives the question up first.
+/// a server that answers both is seldom held up by it, and one that hides its id holds up no verdict for longer. Not above
+/// [`ANSWER_SLACK`], or the machine gives the question up first.
 pub const INSTALLATION_PATIENCE: Duration = seconds(5);
 /// Bytes of a body on which a verdict may rest.
 pub const VERDICT_BODY_LIMIT: usize = 64 * 1024;
