@@ -128,8 +128,12 @@ pub const SOCKET_MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
 pub const REQUEST_IDS_REMEMBERED: usize = 64;
 /// How long a request whose answer was a 401 waits for the validation that it caused.
 pub const REQUEST_WAITS_FOR_VERDICT: Duration = seconds(5);
-/// Deadline of a call into the platform's key store; then it counts as unavailable.
+/// Deadline of a call into the platform's key store, from when it begins; then it counts as unavailable, and the next call
+/// begins although this one has not returned. A Keystore that looks for a lost key takes some seconds for each.
 pub const KEY_STORE_DEADLINE: Duration = seconds(10);
+/// Calls into the key store that may be left behind without having returned, each on a thread of its own. A store in which as
+/// many keys hang does not answer for another one either.
+pub const KEY_STORE_CALLS_LEFT_BEHIND: usize = 8;
 /// What the platform gets for the client certificate in a handshake, its signature included: it may ask the user.
 pub const CERTIFICATE_DEADLINE: Duration = seconds(10);
 /// How long `suspend` waits for commits before it closes the file. The system kills an app that holds a lock.

@@ -225,7 +225,7 @@ impl Engine {
             callback,
             hub: Hub::new(first),
             times,
-            keys: Keys::start(key_store).map_err(resources)?,
+            keys: Keys::new(key_store, runtime.handle().clone()),
             vault: Mutex::new(Some(vault)),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),

@@ -62,7 +62,7 @@ pub async fn live() -> (Server, tempfile::TempDir, Steadfast, AccountId) {
 }
 
 /// Waits until what the core shows is like that.
-pub async fn until_changes(core: &Steadfast, reached: impl Fn(&Changes) -> bool) -> Changes {
+pub async fn until_changes(core: &Steadfast, mut reached: impl FnMut(&Changes) -> bool) -> Changes {
     let mut revision = Revision::START;
     let look = async {
         loop {

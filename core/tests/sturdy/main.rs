@@ -11,6 +11,7 @@ mod clocks;
 #[path = "../common/mod.rs"]
 mod common;
 mod forks;
+mod keys;
 mod lifetimes;
 mod new_id;
 mod offline;
