@@ -18,6 +18,10 @@ internal class CoreAccess(
     @Volatile
     private var core: Core? = null
 
+    /** What the core has to hear before it is asked anything else; nothing where the app itself tells it everything. */
+    @Volatile
+    var before: suspend () -> Unit = {}
+
     /**
      * The core; opened now, if it is not yet.
      *
@@ -44,7 +48,14 @@ internal class CoreAccess(
         }
 
     /** Asks the core, away from the caller's thread: what crosses the border is copied, and may be large. */
-    suspend fun <T> ask(call: suspend (Core) -> T): T = withContext(Dispatchers.Default) { call(get()) }
+    suspend fun <T> ask(call: suspend (Core) -> T): T =
+        askAtOnce {
+            before()
+            call(it)
+        }
+
+    /** As [ask], without what comes before: for what tells the core, and for what it gives at any time. */
+    suspend fun <T> askAtOnce(call: suspend (Core) -> T): T = withContext(Dispatchers.Default) { call(get()) }
 
     suspend fun close() =
         withContext(NonCancellable + Dispatchers.Default) {

@@ -101,7 +101,7 @@ public class Steadfast internal constructor(
     public fun account(id: Long): Account? = known[id]
 
     /** Waits until the vault is open. Fails if it cannot be opened: `store_newer`, `store_in_use`, `store_unavailable`. */
-    public suspend fun ready(): Unit = publish(access.ask { it.changes(0) })
+    public suspend fun ready(): Unit = publish(access.askAtOnce { it.changes(0) })
 
     /** Asks a server who it is and how one signs in there. [server] is what the user typed, such as `chat.example.com`. */
     public suspend fun probeServer(server: String): ServerInfo = probeServer(Destination(server))
@@ -175,7 +175,7 @@ public class Steadfast internal constructor(
     ): Unit = access.ask { it.reminderSet(id, atMillis) }
 
     /** Where the app is. On Android the library says it. With `SUSPENDED` it returns when no socket and no file is open. */
-    public suspend fun hostState(state: HostState): Unit = act { it.hostState(state) }
+    public suspend fun hostState(state: HostState): Unit = access.askAtOnce { it.hostState(state) }.also { showWhatWasDone() }
 
     /** The network changed, or came or went. On Android the library says it. */
     public suspend fun networkChanged(
@@ -235,13 +235,13 @@ public class Steadfast internal constructor(
     }
 
     /** An operation after which what the properties show is what it did. */
-    internal suspend fun <T> act(call: suspend (Core) -> T): T =
-        access.ask(call).also {
-            try {
-                ready()
-            } catch (_: SteadfastException) {
-                // It was done all the same. Either the core was closed meanwhile, or `follow` will show it.
-            }
+    internal suspend fun <T> act(call: suspend (Core) -> T): T = access.ask(call).also { showWhatWasDone() }
+
+    private suspend fun showWhatWasDone() =
+        try {
+            ready()
+        } catch (_: SteadfastException) {
+            // It was done all the same. Either the core was closed meanwhile, or `follow` will show it.
         }
 
     internal suspend fun signsIn(call: suspend (Core) -> Long): Account {
@@ -255,7 +255,7 @@ public class Steadfast internal constructor(
         var since = 0L
         while (true) {
             try {
-                val now = access.ask { it.changes(since) }
+                val now = access.askAtOnce { it.changes(since) }
                 since = now.revision
                 problem.value = null
                 publish(now)

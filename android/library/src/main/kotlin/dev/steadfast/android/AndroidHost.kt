@@ -24,6 +24,7 @@ import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.merge
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -36,12 +37,15 @@ internal class AndroidHost(
     private val core: Steadfast,
     private val options: AndroidOptions,
 ) {
-    private val foreground = MutableStateFlow(Foreground.Suspended)
+    private val place = MutableStateFlow(Place(Foreground.Suspended, 0))
 
     /** Where the core knows that the app is. */
     private val told = MutableStateFlow(Foreground.Suspended)
+
+    /** The newest place that the core was told, whether it could take it or not. */
+    private val heard = MutableStateFlow(0L)
     private val networks = Channel<Pair<Path, SystemProxy?>>(CONFLATED)
-    private val lifecycle = Lifecycle(application) { foreground.value = it }
+    private val lifecycle = Lifecycle(application) { now -> place.update { Place(now, it.turn + 1) } }
     private val connectivity = Connectivity(application) { path, proxy -> networks.trySend(path to proxy) }
     private val checks = BackgroundChecks(application)
     private val notifications = SessionNotifications(application)
@@ -60,6 +64,7 @@ internal class AndroidHost(
 
     /** On the main thread, before any activity; what the system's services are asked for goes to the background. */
     fun start() {
+        core.access.before = ::untilHeard
         lifecycle.start()
         SsoLinks.take { link -> core.scope.launch { finishSso(link) } }
         if (options.checkInBackground) BackgroundChecks.current = BackgroundCheck(::check)
@@ -67,7 +72,7 @@ internal class AndroidHost(
             connectivity.start()
             if (options.checkInBackground) checks.schedule() else checks.cancel()
         }
-        core.scope.launch { foreground.collectLatest(::tell) }
+        core.scope.launch { place.collectLatest(::tell) }
         core.scope.launch { for ((path, proxy) in networks) tell(path, proxy) }
         core.scope.launch {
             // What an earlier version of the app left to the library.
@@ -88,20 +93,40 @@ internal class AndroidHost(
      * which it says of itself with the next call.
      */
     suspend fun awaitFront() {
-        val closed = flow<Foreground?> { core.following.join().also { emit(null) } }
-        merge(told, closed).first { it != Foreground.Suspended }
+        told.firstOrClosed { it != Foreground.Suspended }
     }
 
-    private suspend fun tell(state: Foreground) {
+    /**
+     * Whoever asks something while the app is in front is not refused because the core has not heard of that yet. It is told
+     * in the background, and a page may ask while it comes up.
+     */
+    private suspend fun untilHeard() {
+        val now = place.value
+        if (now.state != Foreground.Suspended && heard.value < now.turn) heard.firstOrClosed { it >= now.turn }
+    }
+
+    private suspend fun <T : Any> Flow<T>.firstOrClosed(condition: (T) -> Boolean) {
+        val closed = flow<T?> { core.following.join().also { emit(null) } }
+        merge(this, closed).first { it == null || condition(it) }
+    }
+
+    private suspend fun tell(now: Place) {
         val hostState =
-            when (state) {
+            when (now.state) {
                 Foreground.Focused -> HostState.FOCUSED
                 Foreground.Running -> HostState.RUNNING
                 Foreground.Suspended -> HostState.SUSPENDED
             }
-        untilDone { states.withLock { core.hostState(hostState) } }
-        told.value = state
-        if (state == Foreground.Suspended) return
+        untilDone {
+            try {
+                states.withLock { core.hostState(hostState) }
+            } finally {
+                // What it could not take is said again, and who asks meanwhile is refused as off screen: it may take a while.
+                heard.value = now.turn
+            }
+        }
+        told.value = now.state
+        if (now.state == Foreground.Suspended) return
         // If the system refused before.
         connectivity.start()
         // Whoever comes back from the system's settings may have allowed it there; and what is in front tells by itself.
@@ -168,7 +193,7 @@ internal class AndroidHost(
     private suspend fun suspendAgain() =
         states.withLock {
             try {
-                if (foreground.value == Foreground.Suspended) core.hostState(HostState.SUSPENDED)
+                if (place.value.state == Foreground.Suspended) core.hostState(HostState.SUSPENDED)
             } catch (_: SteadfastException) {
                 // It ends by itself, when its time is over.
             }
@@ -229,7 +254,7 @@ internal class AndroidHost(
         now: Changes,
         account: Long,
     ): Boolean {
-        if (foreground.value != Foreground.Focused) return false
+        if (place.value.state != Foreground.Focused) return false
         val said = page.get() ?: return now.accounts.singleOrNull()?.account == account
         return said.account == account
     }
@@ -276,6 +301,12 @@ internal class AndroidHost(
     }
 
     private fun tag(notice: Long) = "notice-$notice"
+
+    /** Where the app is; the platform's word is numbered, since the core may be told of one that was overtaken. */
+    private data class Place(
+        val state: Foreground,
+        val turn: Long,
+    )
 
     private class Page(
         val account: Long?,

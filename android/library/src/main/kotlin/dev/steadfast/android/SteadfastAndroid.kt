@@ -79,7 +79,10 @@ public class SteadfastAndroid private constructor(
     application: Application,
     options: AndroidOptions,
 ) {
-    /** The core. */
+    /**
+     * The core. What is asked of it while the app is in front waits until it has heard of that, so a page may ask as it comes
+     * up; off screen it refuses with `suspended` what needs the store or the network.
+     */
     public val core: Steadfast = Steadfast { open(application, options) }
 
     private val host = AndroidHost(application, core, options)

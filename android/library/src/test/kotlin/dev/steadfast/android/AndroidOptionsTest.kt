@@ -63,7 +63,7 @@ class AndroidOptionsTest {
     @Test
     fun `an app that shows notifications itself has everything to show, and the library shows nothing`() {
         val android = start(AndroidOptions(showNotifications = false, configure = world::trusting))
-        val page = front(android)
+        val page = front()
         val alice = android.signIn("alice", TestServer.ALICE)
         await { alice.until { it.link == Link.Live } }
         assertEquals(alice.id, await { android.core.reminders.first { it.isNotEmpty() } }.single().account)
@@ -93,11 +93,11 @@ class AndroidOptionsTest {
     fun `the system shows the app's words, and English ones where it has none`() {
         var words: (Message) -> String = { "${it.id} in other words" }
         val android = start(AndroidOptions(translate = { words(it) }, configure = world::trusting))
-        back(front(android).also { android.signIn("alice", TestServer.ALICE) })
+        back(front().also { android.signIn("alice", TestServer.ALICE) })
         endOf("alice", android)
         assertEquals(listOf("session_expired_notification in other words"), shown())
         words = { error("no word for ${it.id}") }
-        front(android).also { android.signIn("bob", TestServer.BOB) }.let(::back)
+        front().also { android.signIn("bob", TestServer.BOB) }.let(::back)
         endOf("bob", android)
         assertTrue("${shown()}", shown().any { "Session Expired" in it })
     }
@@ -105,7 +105,7 @@ class AndroidOptionsTest {
     @Test
     fun `keys lie where the app keeps them`() {
         val android = start(AndroidOptions(keyStore = world.keys(), configure = world::trusting))
-        front(android)
+        front()
         android.signIn("alice", TestServer.ALICE)
         assertTrue(
             world.folder
@@ -121,10 +121,10 @@ class AndroidOptionsTest {
         val authority = CertificateFactory.getInstance("X.509").generateCertificate(server.authority().byteInputStream())
         TestAuthorities.install(mapOf("user:1a2b3c.0" to authority.encoded))
         val careful = start(AndroidOptions())
-        front(careful)
+        front()
         assertEquals("insecure_connection", await { failure { careful.core.probeServer(server.url()) } }.code())
         val trusting = start(AndroidOptions(trustUserAuthorities = true))
-        front(trusting)
+        front()
         assertEquals("11.", await { trusting.core.probeServer(server.url()) }.version.take(3))
     }
 
@@ -137,7 +137,7 @@ class AndroidOptionsTest {
             val options =
                 AndroidOptions(certificates = platform, configure = { it.copy(extraAuthorities = listOf(gate.authority)) })
             val android = start(options)
-            front(android)
+            front()
             val without = await { failure { android.core.probeServer(gate.url) } }
             assertEquals("client_certificate_needed", without.code())
             val with = Destination(gate.url, NetworkProfile(Proxy.System, null, "work", null))

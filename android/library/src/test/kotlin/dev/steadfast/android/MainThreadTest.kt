@@ -57,7 +57,7 @@ class MainThreadTest {
 
         val android = SteadfastAndroid.start(application, options)
         world.closeAtTheEnd(android::close)
-        front(android)
+        front()
         val core = android.core
         val alice = await { core.signIn(SignIn(world.server.url(), "alice", TestServer.ALICE)) }
         val tap = Intent(Intent.ACTION_MAIN)

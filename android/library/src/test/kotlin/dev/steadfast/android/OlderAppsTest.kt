@@ -19,13 +19,11 @@ import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
 import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
-import dev.steadfast.core.SteadfastException
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestOs
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
-import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
@@ -473,18 +471,7 @@ class OlderAppsTest {
     private fun open() {
         android = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
         Robolectric.buildActivity(Activity::class.java).setup()
-        eventually(::isInFront)
     }
-
-    /** Whether the core knows it: until then it refuses. */
-    private fun isInFront() =
-        try {
-            await { android.core.legacyErasable() }
-            true
-        } catch (early: SteadfastException.NotNow) {
-            check(early.code() == "suspended") { early }
-            false
-        }
 
     private fun reopen() {
         runBlocking { android.close() }

@@ -28,9 +28,6 @@ fun front(): ActivityController<Page> {
     return page
 }
 
-/** The user opens it, and the core has heard of it: it refuses what is asked of it before. */
-fun front(android: SteadfastAndroid): ActivityController<Page> = front().also { await { android.takeOverOlderApps() } }
-
 /** The user leaves it. */
 fun back(page: ActivityController<Page>) {
     page.pause()

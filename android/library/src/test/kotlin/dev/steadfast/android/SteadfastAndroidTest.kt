@@ -73,7 +73,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the link is live, off screen it is gone after the grace`() {
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         assertTrue(TestKeystore.aliases().any { it.startsWith("steadfast.account-") })
@@ -86,10 +86,23 @@ class SteadfastAndroidTest {
     }
 
     @Test
+    fun `what a page asks as it comes to the front is not refused as if it were off screen`() {
+        var page = front()
+        await { android.core.setDeviceId("android_rn-v2:first") }
+        val alice = signIn()
+        repeat(RETURNS) {
+            suspend(page)
+            await { alice.until { it.link == Link.Paused } }
+            page = front()
+            assertEquals(1, await { alice.activeSessions() }.count { it.current })
+        }
+    }
+
+    @Test
     @Config(shadows = [RefusingNotifications::class])
     fun `a session that ended while nobody looked is told by the hourly check`() {
         RefusingNotifications.asked()
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         suspend(page)
@@ -109,7 +122,7 @@ class SteadfastAndroidTest {
     @Config(shadows = [RefusingNotifications::class])
     fun `a session that ended while nobody looked is told once by a push that the app hands over`() {
         RefusingNotifications.asked()
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         suspend(page)
@@ -130,7 +143,7 @@ class SteadfastAndroidTest {
     /** Hazard D02. */
     @Test
     fun `a wrong end is taken back from the system, and the session is taken up again without a password`() {
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         back(page)
@@ -159,7 +172,7 @@ class SteadfastAndroidTest {
     @Test
     @Config(shadows = [RefusingNotifications::class])
     fun `an end that the system does not show now stays to be told`() {
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         back(page)
@@ -177,7 +190,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the sign-in page tells it, and nothing else`() {
-        front(android)
+        front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         server.revokeSessionsLater("alice")
@@ -189,7 +202,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `in front the end of an account that is not on screen is told by a notification`() {
-        front(android)
+        front()
         val alice = signIn()
         val bob = await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
         listOf(alice, bob).forEach { account -> await { account.until { it.link == Link.Live } } }
@@ -207,7 +220,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `of several accounts the app may not say which is on screen, and then each end is told`() {
-        front(android)
+        front()
         val alice = signIn()
         await { android.core.signIn(SignIn(server.url(), "bob", TestServer.BOB)) }
         await { alice.until { it.link == Link.Live } }
@@ -218,7 +231,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `the reminder of the expiry is handed to the system, and taken back by signing out`() {
-        front(android)
+        front()
         val alice = signIn()
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
         eventually { alarms.scheduledAlarms.size == 1 }
@@ -231,7 +244,7 @@ class SteadfastAndroidTest {
     @Test
     @Suppress("DEPRECATION") // What it replaced the fields of ScheduledAlarm with is not visible to Kotlin.
     fun `an expiry that comes while nobody looks is told once, by the system's clock`() {
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live } }
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
@@ -261,7 +274,7 @@ class SteadfastAndroidTest {
     @Test
     fun `what the user allows in the system's settings holds with the return to the app`() {
         shadowOf(manager).setNotificationsEnabled(false)
-        val page = front(android)
+        val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live && it.expiresAtMillis != null } }
         // Until the core has heard that the app is off screen: a look away that nobody noticed is none.
@@ -320,7 +333,7 @@ class SteadfastAndroidTest {
 
     @Test
     fun `keys that are gone offer sign-in, a locked device does not`() {
-        front(android)
+        front()
         signIn()
         runBlocking { android.close() }
         shadowOf(application.getSystemService(UserManager::class.java)).setUserUnlocked(false)
@@ -348,6 +361,9 @@ class SteadfastAndroidTest {
     private companion object {
         /** Long enough for what is at hand. */
         const val SHORT_MILLIS = 200L
+
+        /** How often the user comes back. */
+        const val RETURNS = 10
 
         /** How long the session has left when its user puts the phone away. */
         const val SOON_MILLIS = 5_000L

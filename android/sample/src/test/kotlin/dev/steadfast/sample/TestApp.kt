@@ -2,8 +2,6 @@ package dev.steadfast.sample
 
 import dev.steadfast.android.AndroidOptions
 import dev.steadfast.android.SteadfastAndroid
-import dev.steadfast.core.SteadfastException
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 
 /** The sample, with what a test has to decide about it. */
@@ -25,23 +23,8 @@ class TestApp : SampleApp() {
     fun startAgain(): SteadfastAndroid = steadfast.also { start() }
 
     /** The platform gave the app an id for pushes: with it servers know a session for that of a native app. */
-    fun pushesArrive() =
-        runBlocking {
-            while (true) {
-                try {
-                    return@runBlocking steadfast.core.setDeviceId("android_rn-v2:0a1b2c3d")
-                } catch (failed: SteadfastException) {
-                    // The app has just come to the front, and the core may not know it yet.
-                    if (failed.code() != "suspended") throw failed
-                    delay(A_MOMENT)
-                }
-            }
-        }
+    fun pushesArrive() = runBlocking { steadfast.core.setDeviceId("android_rn-v2:0a1b2c3d") }
 
     /** The process ends. */
     fun end() = runBlocking { steadfast.close() }
-
-    private companion object {
-        const val A_MOMENT = 10L
-    }
 }
