@@ -4,21 +4,14 @@ import dev.steadfast.core.Standing
 import dev.steadfast.testing.Program
 import dev.steadfast.testing.TestServer
 import kotlinx.coroutines.runBlocking
-import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.robolectric.Robolectric
-import java.io.File
 
 /** What goes wrong around the app: the network, the system that ends it, the server, and a person with quick fingers. */
 class BadDaysTest : SampleTest() {
-    @After
-    fun mend() {
-        server.turn("mfa_enforced", """{"enforced":false}""")
-    }
-
     @Test
     fun `who logs out on a cover logs out of the account that is shown`() {
         alice()
@@ -257,10 +250,7 @@ class BadDaysTest : SampleTest() {
             what(between)
         }
 
-    private fun proxyBefore(server: TestServer): List<String> {
-        val authority = File("target/authority.pem").also { it.writeText(server.authority()) }
-        return listOf("--http", server.url(), "--tls", "--upstream-ca", authority.path)
-    }
+    private fun proxyBefore(server: TestServer) = listOf("--http", server.url(), "--tls", "--upstream-ca", server.authorityFile().path)
 
     private fun endAndReturn() {
         phone.leave()

@@ -2,20 +2,19 @@ package dev.steadfast.sample
 
 import dev.steadfast.testing.TestServer
 import org.junit.After
-import org.junit.AfterClass
 import org.junit.Before
-import org.junit.BeforeClass
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
 
-/** What every test of the sample has: the phone, the app on it, and a server with alice, bob and sysadmin. */
+/** What every test of the sample has for itself: the phone, the app on it, and a server with alice, bob and sysadmin. */
 @RunWith(RobolectricTestRunner::class)
 @Config(application = TestApp::class)
 abstract class SampleTest {
     internal val phone = Phone()
     internal val app = RuntimeEnvironment.getApplication() as TestApp
+    internal val server get() = app.server
 
     @Before
     fun openTheApp() {
@@ -47,18 +46,5 @@ abstract class SampleTest {
     internal companion object {
         const val EXPIRED = "Your session has expired. Please log in again."
         const val CHECKING = "Checking your session…"
-
-        lateinit var server: TestServer
-
-        @BeforeClass
-        @JvmStatic
-        fun startServer() {
-            server = TestServer.start()
-            Phone.setUp(server.authority())
-        }
-
-        @AfterClass
-        @JvmStatic
-        fun stopServer() = server.close()
     }
 }

@@ -2,11 +2,27 @@ package dev.steadfast.sample
 
 import dev.steadfast.android.AndroidOptions
 import dev.steadfast.android.SteadfastAndroid
+import dev.steadfast.testing.TestServer
 import kotlinx.coroutines.runBlocking
 
-/** The sample, with what a test has to decide about it. */
+/** The sample, with what a test has to decide about it: made for each test, and so is the server that its phone trusts. */
 class TestApp : SampleApp() {
     private var strict = false
+
+    /** The server, with alice, bob and sysadmin. */
+    lateinit var server: TestServer
+        private set
+
+    override fun onCreate() {
+        server = TestServer.start()
+        Phone.setUp(server.authority())
+        super.onCreate()
+    }
+
+    override fun onTerminate() {
+        super.onTerminate()
+        server.close()
+    }
 
     override fun options() =
         // For strict employers: content stays covered until the server was asked.

@@ -1,5 +1,6 @@
 package dev.steadfast.testing;
 
+import java.io.File;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,6 +39,11 @@ public final class TestServer implements AutoCloseable {
     /** Its address. */
     public String url() {
         return program.url();
+    }
+
+    /** The file with the authority that its certificate is of, in PEM. */
+    public File authorityFile() {
+        return program.authorityFile();
     }
 
     /** The authority that its certificate is of, in PEM. */
