@@ -15,6 +15,7 @@ import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SsoMethod
 import dev.steadfast.core.SsoStart
 import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.messages
 
 /** Asks for a server's address, and finds out how one signs in there. */
 internal class AddServerPage(
@@ -156,7 +157,8 @@ internal class SignInAgainPage(
     }
 
     override fun update(snapshot: Snapshot) {
-        message.showOrHide((snapshot.shows as? Shows.SignIn)?.message?.text)
+        val offered = messages().first { it.id == "may_continue" }.takeIf { snapshot.mayContinue }
+        message.showOrHide((offered ?: (snapshot.shows as? Shows.SignIn)?.message)?.text)
         onward.visibility = if (snapshot.mayContinue) View.VISIBLE else View.GONE
     }
 

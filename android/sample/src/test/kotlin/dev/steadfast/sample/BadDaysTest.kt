@@ -48,6 +48,29 @@ class BadDaysTest : SampleTest() {
     }
 
     @Test
+    fun `who was told of an end that was none goes on without a password`() {
+        alice()
+        phone.see("Connected")
+        // What the server asks does not know the session, and its database is well.
+        server.turn("clock_advance", """{"by":60000}""")
+        server.turn("replica_lag", """{"lag":3600000}""")
+        server.turn("clear_token_cache", "{}")
+        phone.press("Reload")
+        phone.see(EXPIRED)
+        assertFalse(phone.shows("Continue"))
+        server.turn("replica_lag", """{"lag":0}""")
+        // Half a minute later the core looks by itself.
+        runBlocking { accounts().single().verify(A_MINUTE) }
+        phone.see("Your session is still valid. You can continue without logging in.")
+        assertFalse(phone.shows("Signed in as alice"))
+        phone.picture("continue")
+        phone.press("Continue")
+        phone.see("Signed in as alice")
+        phone.see("Connected")
+        assertFalse(phone.shows(EXPIRED))
+    }
+
+    @Test
     fun `a portal is named, content stays, and it goes by itself`() {
         behind { between ->
             between.post("do", """[{"do":"portal","kind":"redirect"},{"do":"reset"}]""")
@@ -269,6 +292,7 @@ class BadDaysTest : SampleTest() {
     private fun signIns() = Regex("/api/v4/users/login\"").findAll(server.read("requests")).count()
 
     private companion object {
+        const val A_MINUTE = 60_000L
         const val MFA_NEEDED = "Multi-factor authentication is required on this server."
     }
 }
