@@ -36,6 +36,11 @@ pub const HELLO_WATCHDOG: Duration = seconds(10);
 pub const CONNECT_TIMEOUT: Duration = seconds(10);
 /// A request that is not answered whole by then is given up.
 pub const REQUEST_DEADLINE: Duration = seconds(30);
+/// A question of a round in the background (what is owed, what an older app left) that is not answered by then is given up
+/// once the network has changed since it was asked: its answer may have been lost with the last one, and the whole round waits
+/// for it. Not with the change itself, since a network that flaps would then let no question be answered; a slow one answers
+/// within this.
+pub const LOST_WITH_ITS_NETWORK: Duration = seconds(5);
 /// Waits between looks while the server's database is unhealthy or its health is silent; the last one repeats. Outages
 /// answer like revocations, so nothing ends on this ladder.
 pub const LADDER: [Window; 5] = [

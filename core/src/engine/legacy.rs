@@ -516,8 +516,8 @@ impl Engine {
         row: &LegacyRow,
         signed_in: SignedIn,
     ) -> Result<(), Failure> {
-        let asking = what_it_is(rest, &signed_in.token);
-        let Some(method) = self.unless_suspended(asking).await else {
+        let asking = self.unless_lost(what_it_is(rest, &signed_in.token));
+        let Some(Some(method)) = self.unless_suspended(asking).await else {
             return Ok(());
         };
         let _storing = self.storing.read().await;
@@ -571,7 +571,8 @@ impl Engine {
 
     async fn look(&self, rest: &Rest, token: &Token, seen: &mut RequestIds) -> Heard {
         let nonce = self.times.wall().0.to_string();
-        let Ok(reply) = rest.users_me(token, &nonce).await else {
+        let asking = rest.users_me(token, &nonce);
+        let Some(Ok(reply)) = self.unless_lost(asking).await else {
             return Heard::Nothing(None);
         };
         let user = reply

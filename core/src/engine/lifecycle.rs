@@ -118,7 +118,8 @@ impl Engine {
             account.event(Event::NetworkChanged(path));
         }
         if path != NetworkPath::Down {
-            self.outbox.way_changed();
+            self.way_changed();
+            self.outbox.kick();
             self.legacy.kick();
         }
         refused.map_or(Ok(()), Err)

@@ -117,6 +117,8 @@ pub(crate) struct Engine {
     path: Mutex<NetworkPath>,
     /// The number of the last call that told the host's state.
     host_turn: watch::Sender<u64>,
+    /// Wakes whoever waits for an answer on a network that is not there any more.
+    another_way: Notify,
     outbox: Outbox,
     legacy: Legacy,
     web_views: WebViews,
@@ -234,6 +236,7 @@ impl Engine {
             host: watch::Sender::new(host),
             path: Mutex::new(NetworkPath::Up),
             host_turn: watch::Sender::new(0),
+            another_way: Notify::new(),
             outbox: Outbox::default(),
             legacy: Legacy::default(),
             web_views: WebViews::default(),

@@ -20,7 +20,6 @@ use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof, Setting};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -29,8 +28,6 @@ use tokio::sync::{Notify, watch};
 #[derive(Default)]
 pub(crate) struct Outbox {
     news: Notify,
-    /// Wakes whoever waits for an answer on a way to the server that is not there any more.
-    another_way: Notify,
     /// How often everything that was due has been tried.
     passes: watch::Sender<u64>,
 }
@@ -39,12 +36,6 @@ impl Outbox {
     /// Try everything now, whatever waits were set: something is newly owed, or it may go well now.
     pub(crate) fn kick(&self) {
         self.news.notify_one();
-    }
-
-    /// The network changed: what is under way on the last one may never be answered, and must hold nothing up.
-    pub(crate) fn way_changed(&self) {
-        self.another_way.notify_waiters();
-        self.kick();
     }
 
     /// Waits until everything that is due now has been tried once.
@@ -77,7 +68,6 @@ impl Engine {
                 {
                     return;
                 }
-                let another_way = pin!(engine.outbox.another_way.notified());
                 let entries = engine.owed(everything).await;
                 // What is cut short stays owed.
                 tokio::select! {
@@ -85,7 +75,6 @@ impl Engine {
                         engine.outbox.passes.send_modify(|count| *count += 1);
                     }
                     () = engine.suspension() => continue,
-                    () = another_way => {}
                 }
                 let wait = engine.until_next().await;
                 everything = engine.next_round(&engine.outbox.news, wait).await;
@@ -197,7 +186,7 @@ impl Engine {
             // A stray, or a way that only a newer version knows: proved like any session.
             None => {}
         }
-        if rest.logout(&token).await.is_err() {
+        if !matches!(self.unless_lost(rest.logout(&token)).await, Some(Ok(_))) {
             return Tried::Again;
         }
         if self.is_gone(&rest, entry, &token).await {
@@ -214,7 +203,8 @@ impl Engine {
         // Where the account was removed, what was known of its server went with it.
         let record = self.vault(move |vault| vault.account(id)).await.ok()??;
         let own = installation::of(&record.server)?;
-        let config = installation::config(rest).await.ok()?;
+        let asking = installation::config(rest);
+        let config = self.unless_lost(asking).await?.ok()?;
         installation::is_other(Some(&own), &config, self.config.clear_text)
             .then_some(record.user_id)
     }
@@ -241,10 +231,11 @@ impl Engine {
     /// Takes the row of an access token's session off the server's list, so that no push goes to this device any more. The
     /// token stays good, and asking with it would make a new row.
     async fn remove_row(&self, rest: &Rest, token: &Token) -> Tried {
-        let removed = self.is_healthy(rest).await
-            && matches!(rest.logout(token).await, Ok(answer) if answer.outcome == Answered::Done(()))
-            && self.is_healthy(rest).await;
-        if removed {
+        let logout = async {
+            let answer = self.unless_lost(rest.logout(token)).await;
+            matches!(answer, Some(Ok(answer)) if answer.outcome == Answered::Done(()))
+        };
+        if self.is_healthy(rest).await && logout.await && self.is_healthy(rest).await {
             Tried::Done(OutboxProof::LoggedOut)
         } else {
             Tried::Again
@@ -269,7 +260,8 @@ impl Engine {
         user_id: &str,
     ) -> Option<Evidence> {
         let nonce = self.times.wall().0.to_string();
-        let reply = rest.users_me(token, &nonce).await.ok()?;
+        let asking = rest.users_me(token, &nonce);
+        let reply = self.unless_lost(asking).await?.ok()?;
         let seen = RequestIds::default();
         let expected = Expected {
             request_epoch: entry.epoch,
@@ -285,11 +277,11 @@ impl Engine {
     }
 
     pub(super) async fn is_healthy(&self, rest: &Rest) -> bool {
-        match rest.ping(PingFor::Database).await {
-            Ok((reply, _)) => {
+        match self.unless_lost(rest.ping(PingFor::Database)).await {
+            Some(Ok((reply, _))) => {
                 evidence::health(&facts(&reply, self.config.clear_text)) == Health::Healthy
             }
-            Err(_) => false,
+            Some(Err(_)) | None => false,
         }
     }
 
@@ -335,8 +327,9 @@ impl Engine {
         let properties = self
             .device_properties(entry.payload.clone(), account.id)
             .await;
-        match account.rest.attach_device(&token, &properties).await {
-            Ok(answer) => match answer.outcome {
+        let attaching = account.rest.attach_device(&token, &properties);
+        match self.unless_lost(attaching).await {
+            Some(Ok(answer)) => match answer.outcome {
                 Answered::Done(()) => {
                     let (id, device_id) = (entry.account, entry.payload.clone());
                     let _ = self
@@ -347,7 +340,7 @@ impl Engine {
                 }
                 Answered::Refused(_) | Answered::Unreadable => Tried::Again,
             },
-            Err(_) => Tried::Again,
+            Some(Err(_)) | None => Tried::Again,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::engine::account::Account;
 use crate::engine::{Engine, Failure, lock, problems, stored_profile};
 use crate::error::Error;
 use crate::keystore::KeyAnswer;
+use crate::policy;
 use crate::server::{Dialler, NetworkProfile, Rest, ServerAddress};
 use crate::session::{AccountId, Event};
 use crate::vault::{AccountRecord, KeyName};
@@ -71,6 +72,23 @@ impl Engine {
     pub(crate) async fn way_of(&self, account: &Account) -> Result<Dialler, Error> {
         self.complete_way(account).await?;
         Ok(account.rest.dialler())
+    }
+
+    /// The network changed: what was asked on the last one may never be answered, and must hold nothing up.
+    pub(super) fn way_changed(&self) {
+        self.another_way.notify_waiters();
+    }
+
+    /// Asks a server something for a round of work in the background; `None` if the question seems lost with its network.
+    pub(super) async fn unless_lost<T>(&self, asking: impl Future<Output = T>) -> Option<T> {
+        let another_way = self.another_way.notified();
+        let patience = tokio::time::sleep(policy::LOST_WITH_ITS_NETWORK);
+        // Both, so that a network that flaps cuts short nothing that would be answered.
+        let lost = async { tokio::join!(another_way, patience) };
+        tokio::select! {
+            answer = asking => Some(answer),
+            _ = lost => None,
+        }
     }
 
     /// What is stored of the profile by which a server is reached.

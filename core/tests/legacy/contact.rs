@@ -1,6 +1,6 @@
 //! The first contact with the server of a session that an older app left: only the server's own verdict refuses it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use steadfast::{HostState, LegacyOutcome, NetworkPath, Reason, Shows, Standing};
 use steadfast_faults::{Answer, Match};
 use steadfast_testserver::Database;
@@ -51,6 +51,32 @@ async fn a_question_under_way_ends_with_the_suspension() {
     tokio::time::timeout(Duration::from_secs(10), faults.wait_for_open(0))
         .await
         .unwrap();
+    core.close().await;
+}
+
+/// An answer that was lost with the last network is not waited for on the next one. Q18.
+#[tokio::test]
+async fn what_was_asked_on_the_last_network_is_asked_again_on_the_next() {
+    let world = World::new().await;
+    let control = world.server.control();
+    let path = "/api/v4/users/me";
+    control.hold_back(Some(path));
+    let core = world.open();
+    let pending = world.unknown();
+    let from = control.request_count();
+    let first = import(&core, std::slice::from_ref(&pending)).await;
+    assert_eq!(first, [LegacyOutcome::Pending]);
+    control
+        .wait_from(from, |request| request.path == path)
+        .await;
+    world.faults().half_open();
+    control.hold_back(None);
+
+    let back = Instant::now();
+    way_back(&core);
+    until_changes(&core, |changes| !changes.accounts.is_empty()).await;
+    // A request is given up for want of an answer after thirty.
+    assert!(back.elapsed() < Duration::from_secs(20));
     core.close().await;
 }
 

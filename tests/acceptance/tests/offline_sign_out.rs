@@ -2,15 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use steadfast::Reason;
+use steadfast::{NetworkPath, Reason};
 use steadfast_acceptance::{Device, Options, Shown, World, cases};
 use steadfast_lab::device::{
     self,
     message::{Command, Kind, Screen},
 };
+use steadfast_testserver::RequestRecord;
 
 cases![
     the_server_is_told_when_the_network_is_back,
+    a_network_that_flaps_does_not_keep_the_server_from_being_told,
     what_is_owed_survives_a_restart,
     what_is_owed_survives_a_kill,
     signing_in_again_ends_only_the_old_session,
@@ -34,6 +36,37 @@ async fn the_server_is_told_when_the_network_is_back(world: &World) {
     device.airplane_off();
     world.until_sessions(&world.alice, 0).await;
     assert!(device.told().is_empty());
+}
+
+/// The network changes more often than an answer comes: what is owed is paid all the same, with the proof that it is.
+async fn a_network_that_flaps_does_not_keep_the_server_from_being_told(world: &World) {
+    let device = signed_out_offline(world).await;
+    let slow = Duration::from_millis(100);
+    device.network.latency(slow, Duration::ZERO);
+    let core = device.core().clone();
+    let flaps = tokio::spawn(async move {
+        loop {
+            core.network_changed(NetworkPath::Up, None)
+                .expect("the change noted");
+            tokio::time::sleep(slow).await;
+        }
+    });
+    let from = world.control().request_count();
+    device.airplane_off();
+    world.until_sessions(&world.alice, 0).await;
+    let refused = |request: &RequestRecord| {
+        request.path.ends_with("/users/me") && request.status == Some(401)
+    };
+    let control = world.control();
+    let told = async {
+        control.wait_from(from, refused).await;
+        let heard = control.requests().split_off(from);
+        let place = heard.iter().position(refused).expect("it was waited for");
+        let healthy = |request: &RequestRecord| request.path.ends_with("/system/ping");
+        control.wait_from(from + place, healthy).await
+    };
+    device.patiently("the proof", told).await;
+    flaps.abort();
 }
 
 /// Hazard D05. Q8.
