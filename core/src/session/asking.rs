@@ -5,7 +5,9 @@ use super::basics::{BootMillis, UnixMillis};
 use super::draft::Draft;
 use super::effect::{Effect, Question};
 use super::event::{Hint, UnknownWhy};
-use super::state::{Cause, HostState, Inquiry, NetworkPath, Standing, Suspicion, Timer, Wanted};
+use super::state::{
+    Asked, Cause, HostState, Inquiry, NetworkPath, Standing, Suspicion, Timer, Wanted,
+};
 use crate::policy;
 
 impl Draft<'_> {
@@ -118,6 +120,7 @@ impl Draft<'_> {
             paths: Vec::new(),
             again: None,
             health: None,
+            asked: Asked::OverThis,
         });
         self.arm_in(
             Timer::Answer,
@@ -139,6 +142,14 @@ impl Draft<'_> {
             inquiry.paths = answered.paths;
             inquiry.again = answered.again;
             inquiry.health = answered.health;
+        }
+    }
+
+    /// Asks the question that was answered once more, over the network that is there now.
+    pub(super) fn ask_once_more(&mut self, question: Question) {
+        self.ask_next(question);
+        if let Some(inquiry) = &mut self.state.inquiry {
+            inquiry.asked = Asked::OnceMore;
         }
     }
 

@@ -11,7 +11,7 @@ use super::event::{
     Answer, ConfigSet, Event, Experiment, Health, Hint, SessionsRead, UnknownWhy, Validation,
 };
 use super::state::{
-    Commit, HostState, Inquiry, NetworkPath, Save, SocketId, Standing, State, Ticket, Timer,
+    Asked, Commit, HostState, Inquiry, NetworkPath, Save, SocketId, Standing, State, Ticket, Timer,
 };
 use crate::pace::Dice;
 use crate::policy;
@@ -72,7 +72,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Lets an event in, or none: what belongs to a question, a transaction, a socket or a timer that is no longer ours is
-    /// stale and changes nothing.
+    /// stale and changes nothing. What came over the last network and speaks against the session is asked for once more.
     pub(super) fn admit(&mut self, event: Event) -> Option<Event> {
         match event {
             Event::Answered { ticket, answer } => {
@@ -83,8 +83,13 @@ impl<'a> Draft<'a> {
                 if !fits {
                     return None;
                 }
+                let (question, asked) = (inquiry.question, inquiry.asked);
                 self.answered = self.state.inquiry.take();
                 self.disarm(Timer::Answer);
+                if asked == Asked::OverTheLast && speaks_against(&answer) {
+                    self.ask_once_more(question);
+                    return None;
+                }
                 Some(Event::Answered { ticket, answer })
             }
             Event::TimerFired(timer) => {
@@ -187,6 +192,12 @@ impl<'a> Draft<'a> {
             Event::NetworkChanged(path) => {
                 let from = std::mem::replace(&mut self.state.path, *path);
                 self.network_returned = from == NetworkPath::Down && *path != NetworkPath::Down;
+                if let Some(inquiry) = &mut self.state.inquiry
+                    && *path != NetworkPath::Down
+                    && inquiry.asked == Asked::OverThis
+                {
+                    inquiry.asked = Asked::OverTheLast;
+                }
                 self.state.ask_pace.reset();
                 self.state.link_memory.pace.reset();
                 if self.state.host != HostState::Suspended {
@@ -398,6 +409,23 @@ impl<'a> Draft<'a> {
         };
         self.answered = Some(inquiry);
         Some(Event::Answered { ticket, answer })
+    }
+}
+
+/// Whether an answer may be held against the session, or against the user.
+fn speaks_against(answer: &Answer) -> bool {
+    match answer {
+        Answer::Validation(
+            Validation::Gone { .. }
+            | Validation::MfaRequired
+            | Validation::Refused
+            | Validation::HeadersLost,
+        )
+        | Answer::Sessions(SessionsRead::MfaRequired)
+        | Answer::Experiment(_) => true,
+        Answer::Validation(Validation::Valid { .. } | Validation::Unknown { .. })
+        | Answer::Sessions(SessionsRead::Read | SessionsRead::Other)
+        | Answer::Health(_) => false,
     }
 }
 

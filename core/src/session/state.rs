@@ -432,6 +432,18 @@ pub(crate) struct Inquiry {
     pub(crate) again: Option<Cause>,
     /// What the health query of the same look said.
     pub(crate) health: Option<Health>,
+    pub(crate) asked: Asked,
+}
+
+/// Over which network a question was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The one that is there.
+    OverThis,
+    /// One before it: another server may have answered there, so nothing is held against the session.
+    OverTheLast,
+    /// Asked once more because of that. What comes now counts, or a network that flaps would keep a revoked session.
+    OnceMore,
 }
 
 /// A validation that is wanted and may not be asked yet.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use steadfast::policy;
 use steadfast::session::{
     Answer, ConfigSet, Effect, Epoch, Event, Health, Hint, HostState, KeyTrouble, Link,
-    NetworkPath, Question, SessionsRead, Standing, Timer,
+    NetworkPath, Question, SessionsRead, Standing, Ticket, Timer, Validation,
 };
 use steadfast_simulation::events::{GONE, LIMITED, REFUSED, VALID, answers, socket_events};
 use steadfast_simulation::machine::Machine;
@@ -43,6 +43,10 @@ struct Pair {
     model: Reference,
     /// Most answers keep a suspicion alive.
     doubtful: bool,
+    /// The question that was open when the network last changed.
+    over_the_last: Option<Ticket>,
+    /// The question that was asked once more because of that.
+    once_more: Option<Ticket>,
 }
 
 impl Pair {
@@ -74,7 +78,13 @@ impl Pair {
             }
             190..=197 => {
                 let paths = [NetworkPath::Up, NetworkPath::Down, NetworkPath::Unknown];
-                self.feed(Event::NetworkChanged(paths[which % 3]));
+                let path = paths[which % 3];
+                if let Some((ticket, _)) = self.machine.asked
+                    && path != NetworkPath::Down
+                {
+                    self.over_the_last = Some(ticket);
+                }
+                self.feed(Event::NetworkChanged(path));
             }
             198..=205 => self.feed(Event::VerifyRequested),
             206..=211 => self.feed(Event::Hint(Hint::Push)),
@@ -123,7 +133,7 @@ impl Pair {
             249..=250 => self.feed(Event::RestoreWithdrawn),
             251..=253 => self.feed(Event::ContinueRequested),
             254..=255 => self.feed(Event::StoreFailed {
-                ticket: steadfast::session::Ticket(u64::from(a_move.which)),
+                ticket: Ticket(u64::from(a_move.which)),
             }),
         }
     }
@@ -165,7 +175,7 @@ impl Pair {
     }
 
     fn answer(&mut self, a_move: Move) {
-        let Some((_, question)) = self.machine.asked else {
+        let Some((ticket, question)) = self.machine.asked else {
             return;
         };
         let fitting: Vec<Answer> = match question {
@@ -215,6 +225,14 @@ impl Pair {
         let over = self.model.belief == Belief::Over;
         let now = self.machine.now.boot.0;
         self.machine.answer(answer.clone());
+        let over_the_last = self.over_the_last == Some(ticket) && self.once_more != Some(ticket);
+        if over_the_last && speaks_against(&answer) {
+            // Whoever said it may not have been the server.
+            let (ticket, asked) = self.machine.asked.expect("asked once more");
+            assert_eq!(asked, question);
+            self.once_more = Some(ticket);
+            return;
+        }
         if over {
             return;
         }
@@ -230,7 +248,7 @@ impl Pair {
                 Answer::Sessions(SessionsRead::Read) => self.model.sessions_read(),
                 Answer::Sessions(SessionsRead::MfaRequired) => self.model.mfa(),
                 Answer::Sessions(SessionsRead::Other) => {}
-                Answer::Validation(steadfast::session::Validation::MfaRequired) => self.model.mfa(),
+                Answer::Validation(Validation::MfaRequired) => self.model.mfa(),
                 // A refusal may be followed by the experiment of the same look.
                 Answer::Validation(_) if self.machine.asked.is_some() => {}
                 Answer::Validation(_) | Answer::Experiment(_) => self.model.in_vain(),
@@ -307,6 +325,18 @@ impl Pair {
     }
 }
 
+fn speaks_against(answer: &Answer) -> bool {
+    match answer {
+        Answer::Validation(validation) => !matches!(
+            validation,
+            Validation::Valid { .. } | Validation::Unknown { .. }
+        ),
+        Answer::Sessions(read) => *read == SessionsRead::MfaRequired,
+        Answer::Experiment(_) => true,
+        Answer::Health(_) => false,
+    }
+}
+
 fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
     let mut machine = Machine::opened(entropy);
     machine.feed(Event::ConfigSeen(ConfigSet::Full));
@@ -315,6 +345,8 @@ fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
         machine,
         model,
         doubtful,
+        over_the_last: None,
+        once_more: None,
     };
     for a_move in moves {
         pair.play(a_move);
