@@ -24,7 +24,13 @@ pub(crate) async fn phone(folder: &Path, server: &Server) -> (Steadfast, Account
     core.set_device_id(Some(DEVICE_ID.to_owned()))
         .await
         .unwrap();
+    let from = server.control().request_count();
     let account = sign_in(&core, server).await;
+    // The id is told again, with what goes with it, and that moves the session's expiry.
+    let told = server.control().wait_from(from, |request| {
+        request.path == "/api/v4/users/sessions/device" && request.status.is_some()
+    });
+    tokio::time::timeout(common::PATIENCE, told).await.unwrap();
     (core, account)
 }
 
