@@ -62,9 +62,6 @@ internal class OneAccount : TestRule {
         by: SteadfastCallFactory = calls,
     ): String = idFrom(post(files, content), by)
 
-    /** How many requests the server has met. */
-    fun requests(): Int = Regex("\"requests\":(\\d+)").find(server.read("state"))!!.groupValues[1].toInt()
-
     /** Does something while the server keeps back its answers to a path. */
     fun heldBack(
         path: String,

@@ -1,17 +1,10 @@
 package dev.steadfast.okhttp
 
-import dev.steadfast.Account
-import dev.steadfast.Steadfast
-import dev.steadfast.core.SignIn
 import dev.steadfast.testing.SAFETY_MILLIS
-import dev.steadfast.testing.TestServer
-import dev.steadfast.testing.TestWorld
-import dev.steadfast.testing.await
 import okhttp3.Call
 import okhttp3.Callback
 import okhttp3.MediaType.Companion.toMediaType
 import okhttp3.Request
-import okhttp3.RequestBody
 import okhttp3.RequestBody.Companion.toRequestBody
 import okhttp3.Response
 import org.junit.Assert.assertArrayEquals
@@ -20,7 +13,6 @@ import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
-import org.junit.BeforeClass
 import org.junit.ClassRule
 import org.junit.Test
 import java.io.IOException
@@ -29,7 +21,7 @@ import java.util.concurrent.TimeUnit
 import kotlin.random.Random
 
 class SteadfastCallFactoryTest {
-    private val calls = SteadfastCallFactory(account)
+    private val calls = one.calls
 
     @Test
     fun `an answer comes as from the server, with the session and without showing it`() {
@@ -59,22 +51,22 @@ class SteadfastCallFactoryTest {
         for (size in listOf(0, 1, 1_000_000, 1 shl 20, (1 shl 20) + 1, 3_500_000)) {
             val content = Random(size).nextBytes(size)
             val file = get("/api/v4/files/${upload(content)}")
-            val before = requests()
+            val before = fetched(file)
             calls.newCall(file).execute().use { response ->
                 assertEquals(200, response.code)
                 assertEquals(size.toLong(), response.body.contentLength())
                 assertArrayEquals(content, response.body.bytes())
             }
-            if (size > 2 shl 20) assertEquals(before + 4, requests())
+            if (size > 2 shl 20) assertEquals(before + 4, fetched(file))
         }
     }
 
     @Test
     fun `a reader that stops early fetches no more`() {
         val file = get("/api/v4/files/${upload(Random.nextBytes(5_000_000))}")
-        val before = requests()
+        val before = fetched(file)
         calls.newCall(file).execute().use { it.body.source().readByteArray(10_000) }
-        assertEquals(before + 1, requests())
+        assertEquals(before + 1, fetched(file))
     }
 
     @Test
@@ -100,7 +92,7 @@ class SteadfastCallFactoryTest {
             "bytes=$from-${last + 1_000}" to from..last,
             "bytes=${last - 9}-" to last - 9..last,
         )) {
-            val before = requests()
+            val before = fetched(file)
             calls.newCall(file.newBuilder().header("Range", range).build()).execute().use { response ->
                 assertEquals(range, 206, response.code)
                 assertEquals("bytes ${asked.first}-${asked.last}/${content.size}", response.header("content-range"))
@@ -108,7 +100,7 @@ class SteadfastCallFactoryTest {
                 assertEquals(asked.count().toLong(), response.body.contentLength())
                 assertArrayEquals(range, content.sliceArray(asked), response.body.bytes())
             }
-            assertEquals(range, before + (asked.count() - 1) / (1 shl 20) + 1, requests())
+            assertEquals(range, before + (asked.count() - 1) / (1 shl 20) + 1, fetched(file))
         }
     }
 
@@ -190,48 +182,21 @@ class SteadfastCallFactoryTest {
         }
     }
 
-    private fun upload(content: ByteArray): String {
-        val body = content.toRequestBody("application/octet-stream".toMediaType())
-        val team = idFrom(get("/api/v4/users/me/teams"))
-        val channel = idFrom(get("/api/v4/users/me/teams/$team/channels"))
-        return idFrom(post("/api/v4/files?filename=a.bin&channel_id=$channel", body))
-    }
+    private fun upload(content: ByteArray): String = one.upload(content.toRequestBody("application/octet-stream".toMediaType()))
 
-    private fun idFrom(request: Request): String {
-        val json = calls.newCall(request).execute().use { it.body.string() }
-        return Regex("\"id\":\"([a-z0-9]{26})\"").find(json)!!.groupValues[1]
-    }
+    private fun get(path: String) = one.get(path)
 
-    private fun requests() = Regex("\"requests\":(\\d+)").find(server.read("state"))!!.groupValues[1].toInt()
+    /** Of this file alone: the core asks for things of its own. */
+    private fun fetched(file: Request) = one.arrivals(file.url.encodedPath)
 
-    private fun get(path: String) = Request.Builder().url(server.url() + path).build()
-
-    private fun post(
-        path: String,
-        body: RequestBody,
-    ) = Request
-        .Builder()
-        .url(server.url() + path)
-        .post(body)
-        .build()
-
-    companion object {
-        @ClassRule
-        @JvmField
-        val world = TestWorld()
-
+    private companion object {
         /** More than the core takes as one answer. */
         const val SOUGHT_IN = 17 shl 20
 
-        private val server get() = world.server
-        private lateinit var account: Account
+        @ClassRule
+        @JvmField
+        val one = OneAccount()
 
-        @BeforeClass
-        @JvmStatic
-        fun signIn() {
-            val core = Steadfast.start(world.config(), world.keys())
-            world.closeAtTheEnd(core::close)
-            account = await { core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
-        }
+        val server get() = one.server
     }
 }
