@@ -38,8 +38,11 @@ fun back(page: ActivityController<Page>) {
 /** The user leaves it, and the grace passes. */
 fun suspend(page: ActivityController<Page>) {
     back(page)
-    shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
+    graceIsOver()
 }
+
+/** The grace passes of an app that was left. */
+fun graceIsOver() = shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
 
 /** The system has the sessions asked about. */
 fun anHourPasses() {

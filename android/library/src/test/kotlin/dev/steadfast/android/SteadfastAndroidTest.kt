@@ -6,7 +6,6 @@ import android.app.NotificationManager
 import android.app.job.JobScheduler
 import android.content.Intent
 import android.net.Uri
-import android.os.Looper
 import android.os.UserManager
 import dev.steadfast.Account
 import dev.steadfast.core.Link
@@ -31,7 +30,6 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
-import org.junit.Assert.assertNotNull
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
@@ -45,7 +43,6 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import java.io.File
-import java.time.Duration
 
 /** Every adapter over the real core, against a real server. */
 @RunWith(RobolectricTestRunner::class)
@@ -78,8 +75,7 @@ class SteadfastAndroidTest {
         await { alice.until { it.link == Link.Live } }
         assertTrue(TestKeystore.aliases().any { it.startsWith("steadfast.account-") })
         assertTrue(File(application.noBackupFilesDir, "steadfast/vault.sqlite3").exists())
-        back(page)
-        shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.GRACE_MILLIS))
+        suspend(page)
         await { alice.until { it.link == Link.Paused } }
         back(front())
         await { alice.until { it.link == Link.Live } }
@@ -108,7 +104,7 @@ class SteadfastAndroidTest {
         suspend(page)
         await { alice.until { it.link == Link.Paused } }
         server.revokeSessionsLater("alice")
-        assertNotNull(application.getSystemService(JobScheduler::class.java)!!.allPendingJobs.single())
+        eventually { application.getSystemService(JobScheduler::class.java)!!.allPendingJobs.size == 1 }
         anHourPasses()
         await { alice.until { it.shows is Shows.SignIn } }
         val shown = shadowOf(manager).allNotifications.single()
@@ -249,12 +245,14 @@ class SteadfastAndroidTest {
         await { alice.until { it.link == Link.Live } }
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
         eventually { alarms.scheduledAlarms.size == 1 }
+        // Off screen and in its grace: a page in front would tell it.
+        back(page)
         val left = alice.state.value.expiresAtMillis!! - System.currentTimeMillis()
         server.turn("clock_advance", """{"by":${left - SOON_MILLIS}}""")
         await { alice.verify(SAFETY_MILLIS) }
         val due = { alarms.scheduledAlarms.singleOrNull()?.triggerAtMs ?: Long.MAX_VALUE }
         eventually { due() < System.currentTimeMillis() + 2 * SOON_MILLIS }
-        suspend(page)
+        graceIsOver()
         await { alice.until { it.link == Link.Paused } }
         eventually { due() < System.currentTimeMillis() }
         // The server is asked before the system's clock, which is late, comes to it.
@@ -365,7 +363,7 @@ class SteadfastAndroidTest {
         /** How often the user comes back. */
         const val RETURNS = 10
 
-        /** How long the session has left when its user puts the phone away. */
+        /** How long the session has left while its user puts the phone away. */
         const val SOON_MILLIS = 5_000L
 
         /** Longer than the test takes. */
