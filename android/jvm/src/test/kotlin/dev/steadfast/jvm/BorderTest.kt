@@ -26,6 +26,7 @@ import dev.steadfast.core.deviceIdOfPushToken
 import dev.steadfast.core.fileKeyStore
 import dev.steadfast.core.libraryVersion
 import dev.steadfast.core.messages
+import dev.steadfast.testing.held
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
@@ -324,7 +325,7 @@ class BorderTest {
                 call: () -> Unit,
             ) {
                 repeat(20) { call() }
-                figures[name] = (1..101).map { System.nanoTime().let { from -> call().let { System.nanoTime() - from } } }.sorted()[50]
+                figures[name] = (1..101).map { held(call).second }.sorted()[50]
             }
             measure("accounts") { core.accounts() }
             measure("snapshot") { core.snapshot(account) }
@@ -349,9 +350,8 @@ class BorderTest {
                 if (name in setOf("shutDown", "hostState")) continue
                 val times =
                     (1..5).map {
-                        val from = System.nanoTime()
-                        val job = launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) { codeOf { call() } }
-                        (System.nanoTime() - from).also { job.cancelAndJoin() }
+                        val (job, nanos) = held { launch(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) { codeOf { call() } } }
+                        nanos.also { job.cancelAndJoin() }
                     }
                 figures[name] = times.sorted()[2]
             }

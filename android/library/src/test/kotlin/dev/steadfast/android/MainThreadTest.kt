@@ -14,6 +14,7 @@ import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import dev.steadfast.testing.held
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertSame
@@ -93,7 +94,7 @@ class MainThreadTest {
         call: () -> Any?,
     ) = measure(name, CALLS, call) {}
 
-    /** The median, so that nothing is said of a machine that is busy elsewhere. */
+    /** The median, so that nothing is said of a moment in which the machine did something else. */
     private fun <T> measure(
         name: String,
         calls: Int,
@@ -102,9 +103,8 @@ class MainThreadTest {
     ) {
         val times =
             List(calls) {
-                val from = System.nanoTime()
-                val given = call()
-                (System.nanoTime() - from).also { after(given) }
+                val (given, nanos) = held(call)
+                nanos.also { after(given) }
             }
         nanos[name] = times.sorted()[calls / 2]
     }
