@@ -6,7 +6,7 @@ import com.google.gson.JsonObject
 import com.google.gson.JsonParser
 import com.google.gson.JsonPrimitive
 import dev.steadfast.testing.Program
-import dev.steadfast.testing.trusting
+import dev.steadfast.testing.Trust
 import java.net.URL
 import javax.net.ssl.HttpsURLConnection
 
@@ -53,7 +53,7 @@ class Server : Part("steadfast-testserver", "--tls") {
     /** Somebody signs in as an older app does, and keeps what the server gave. */
     fun signedInElsewhere(who: Person = Person.ALICE): Elsewhere {
         val connection = URL("$url/api/v4/users/login").openConnection() as HttpsURLConnection
-        connection.sslSocketFactory = trusting(authority).socketFactory
+        connection.sslSocketFactory = Trust.trusting(authority).socketFactory
         connection.doOutput = true
         connection.outputStream.write(json("login_id" to who.login, "password" to who.password).toByteArray())
         val user = JsonParser.parseString(connection.inputStream.bufferedReader().readText()).asJsonObject["id"].asString

@@ -1,5 +1,6 @@
 package dev.steadfast.android;
 
+import static dev.steadfast.testing.WaitingKt.SAFETY_MILLIS;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
@@ -51,8 +52,6 @@ import org.robolectric.Shadows;
 /** An Android app without a line of Kotlin: it starts the core, signs in, is told of everything, and closes. */
 @RunWith(RobolectricTestRunner.class)
 public final class JavaSteadfastAndroidTest {
-    private static final long SAFETY_MILLIS = 60_000;
-
     @Rule public final TestWorld world = new TestWorld();
 
     private final Application application = RuntimeEnvironment.getApplication();

@@ -5,12 +5,9 @@ import android.app.Application
 import android.content.Context
 import android.content.SharedPreferences
 import android.os.UserManager
-import android.security.keystore.KeyGenParameterSpec
-import android.security.keystore.KeyProperties
 import android.security.keystore.UserNotAuthenticatedException
 import android.system.OsConstants
 import android.util.AndroidRuntimeException
-import android.util.Base64
 import android.webkit.CookieManager
 import dev.steadfast.Account
 import dev.steadfast.core.LegacyEntry
@@ -21,7 +18,6 @@ import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestOs
-import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
 import kotlinx.coroutines.flow.filterNotNull
@@ -40,19 +36,8 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import java.io.ByteArrayOutputStream
 import java.io.File
-import java.net.HttpURLConnection
-import java.net.URL
-import java.security.KeyStore
 import java.security.ProviderException
-import java.security.cert.CertificateFactory
-import javax.crypto.Cipher
-import javax.crypto.KeyGenerator
-import javax.crypto.SecretKey
-import javax.net.ssl.HttpsURLConnection
-import javax.net.ssl.SSLContext
-import javax.net.ssl.TrustManagerFactory
 
 /** What older apps left, in the recorded shapes, over the real core and a real server. */
 @RunWith(RobolectricTestRunner::class)

@@ -1,16 +1,11 @@
 package dev.steadfast.sample;
 
 import dev.steadfast.testing.TestServer;
-import java.io.ByteArrayInputStream;
+import dev.steadfast.testing.Trust;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URL;
-import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,9 +13,7 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.HttpsURLConnection;
-import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocketFactory;
-import javax.net.ssl.TrustManagerFactory;
 
 /** Somebody signed in on another device, which is no app of this project: it speaks the server's own API. */
 final class Elsewhere {
@@ -35,7 +28,7 @@ final class Elsewhere {
     private Elsewhere(TestServer server, String agent) throws IOException {
         this.server = server;
         this.agent = agent;
-        this.sockets = trusting(server.authority());
+        this.sockets = Trust.trusting(server.authority()).getSocketFactory();
     }
 
     /** Signs in on a device of that kind. */
@@ -93,46 +86,6 @@ final class Elsewhere {
         done(call("POST", "/api/v4/users/sessions/revoke/all", "{}"));
     }
 
-    /** Goes through the pages of the identity provider as a browser would; gives the link that it leaves with. */
-    static String browse(TestServer server, String url, String user) throws IOException {
-        Elsewhere browser = new Elsewhere(server, KINDS.get("Macintosh")[0]);
-        List<String> cookies = new ArrayList<>();
-        String form = browser.page("GET", url, null, cookies);
-        StringBuilder fields = new StringBuilder("user=" + user);
-        Matcher hidden = Pattern.compile("type=\"hidden\" name=\"([^\"]*)\" value=\"([^\"]*)\"").matcher(form);
-        while (hidden.find()) {
-            fields.append('&').append(hidden.group(1)).append('=').append(encoded(plain(hidden.group(2))));
-        }
-        Matcher action = Pattern.compile("action=\"([^\"]*)\"").matcher(form);
-        if (!action.find()) {
-            throw new IOException("no form: " + form);
-        }
-        String last = browser.page("POST", server.url() + plain(action.group(1)), fields.toString(), cookies);
-        Matcher link = Pattern.compile("<a href=\"([^\"]*)\"").matcher(last);
-        if (!link.find()) {
-            throw new IOException("no way back: " + last);
-        }
-        return plain(link.group(1));
-    }
-
-    private String page(String method, String url, String form, List<String> cookies) throws IOException {
-        Map<String, String> headers = new LinkedHashMap<>();
-        headers.put("Content-Type", "application/x-www-form-urlencoded");
-        if (!cookies.isEmpty()) {
-            headers.put("Cookie", String.join("; ", cookies));
-        }
-        HttpsURLConnection connection = open(method, url, form, headers);
-        connection.setInstanceFollowRedirects(false);
-        int status = connection.getResponseCode();
-        List<String> set = connection.getHeaderFields().getOrDefault("Set-Cookie", List.of());
-        set.forEach(cookie -> cookies.add(cookie.split(";", 2)[0]));
-        String onward = connection.getHeaderField("Location");
-        if (status / 100 == 3) {
-            return page("GET", new URL(new URL(url), onward).toString(), null, cookies);
-        }
-        return read(connection);
-    }
-
     private HttpsURLConnection call(String method, String path, String body) throws IOException {
         return open(method, server.url() + path, body, Map.of("Authorization", "Bearer " + token));
     }
@@ -161,31 +114,6 @@ final class Elsewhere {
         done(connection);
         try (InputStream answer = connection.getInputStream()) {
             return new String(answer.readAllBytes(), StandardCharsets.UTF_8);
-        }
-    }
-
-    private static String plain(String html) {
-        return html.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", "\"").replace("&#39;", "'").replace("&amp;", "&");
-    }
-
-    private static String encoded(String text) {
-        return URLEncoder.encode(text, StandardCharsets.UTF_8);
-    }
-
-    private static SSLSocketFactory trusting(String authority) throws IOException {
-        try {
-            InputStream pem = new ByteArrayInputStream(authority.getBytes(StandardCharsets.UTF_8));
-            Certificate certificate = CertificateFactory.getInstance("X.509").generateCertificate(pem);
-            KeyStore store = KeyStore.getInstance("PKCS12");
-            store.load(null, null);
-            store.setCertificateEntry("test", certificate);
-            TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-            trust.init(store);
-            SSLContext context = SSLContext.getInstance("TLS");
-            context.init(null, trust.getTrustManagers(), null);
-            return context.getSocketFactory();
-        } catch (GeneralSecurityException failed) {
-            throw new IOException(failed);
         }
     }
 

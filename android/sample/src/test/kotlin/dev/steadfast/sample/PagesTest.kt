@@ -1,5 +1,6 @@
 package dev.steadfast.sample
 
+import dev.steadfast.testing.TestBrowser
 import dev.steadfast.testing.TestServer
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -52,7 +53,7 @@ class PagesTest : SampleTest() {
         phone.see("GitLab")
         phone.picture("sign-in")
         phone.press("GitLab")
-        val link = Elsewhere.browse(server, phone.sentBrowserTo(), "dave")
+        val link = TestBrowser.signIn(server.authority(), phone.sentBrowserTo(), "dave")
         phone.followLink(link)
         phone.see("Signed in as dave")
         phone.followLink(link)

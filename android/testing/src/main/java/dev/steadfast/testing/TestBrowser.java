@@ -21,7 +21,7 @@ public final class TestBrowser {
     private final List<String> cookies = new ArrayList<>();
 
     private TestBrowser(String authority) throws IOException {
-        sockets = GateKt.trusting(authority).getSocketFactory();
+        sockets = Trust.trusting(authority).getSocketFactory();
     }
 
     /**

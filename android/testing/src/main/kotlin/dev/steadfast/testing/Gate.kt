@@ -10,7 +10,6 @@ import java.net.URI
 import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.Signature
-import java.security.cert.CertificateFactory
 import java.security.cert.X509Certificate
 import java.util.Base64
 import java.util.concurrent.atomic.AtomicInteger
@@ -123,7 +122,7 @@ public class Gate(
             // One without a certificate gets no further.
             client.startHandshake()
             passed.incrementAndGet()
-            trusting(serverAuthority).socketFactory.createSocket("127.0.0.1", URI(server).port).use { upstream ->
+            Trust.trusting(serverAuthority).socketFactory.createSocket("127.0.0.1", URI(server).port).use { upstream ->
                 thread(isDaemon = true) { copy(client, upstream) }
                 copy(upstream, client)
             }
@@ -141,13 +140,4 @@ public class Gate(
     }
 
     override fun close(): Unit = socket.close()
-}
-
-/** TLS that trusts this authority, in PEM, and shows nothing of its own. */
-public fun trusting(authority: String): SSLContext {
-    val certificate = CertificateFactory.getInstance("X.509").generateCertificate(authority.byteInputStream())
-    val store = KeyStore.getInstance("PKCS12").apply { load(null) }
-    store.setCertificateEntry("authority", certificate)
-    val trusted = TrustManagerFactory.getInstance("PKIX").apply { init(store) }
-    return SSLContext.getInstance("TLS").apply { init(null, trusted.trustManagers, null) }
 }
