@@ -12,18 +12,18 @@ import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SsoMethod
 import dev.steadfast.core.SsoStart
 import dev.steadfast.core.Standing
+import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.Upload
 import dev.steadfast.core.UserQuery
 import dev.steadfast.core.UserSummary
 import dev.steadfast.core.WebCookies
-import kotlinx.coroutines.asCoroutineDispatcher
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.onEach
-import kotlinx.coroutines.withContext
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
+import java.util.concurrent.RejectedExecutionException
 import java.util.function.Consumer
 
 /** An [Account] for callers in Java, as [JavaSteadfast] gives it. Two of the same account are equal. */
@@ -108,7 +108,10 @@ public class JavaAccount internal constructor(
     /** As [Account.upload]; [UploadBuilder] says which. Cancelling the future ends the transfer. */
     public fun upload(upload: Upload): CompletableFuture<Response> = callers.future { account.upload(upload).response() }
 
-    /** As the other one, with the progress told on the executor; what the consumer throws ends the transfer. */
+    /**
+     * As the other one, with the progress told on the executor. What the consumer throws ends the transfer and is what the
+     * future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
+     */
     public fun upload(
         upload: Upload,
         executor: Executor,
@@ -118,7 +121,10 @@ public class JavaAccount internal constructor(
     /** As [Account.download]; [DownloadBuilder] says which. Cancelling the future ends the transfer. */
     public fun download(download: Download): CompletableFuture<Response> = callers.future { account.download(download).response() }
 
-    /** As the other one, with the progress told on the executor; what the consumer throws ends the transfer. */
+    /**
+     * As the other one, with the progress told on the executor. What the consumer throws ends the transfer and is what the
+     * future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
+     */
     public fun download(
         download: Download,
         executor: Executor,
@@ -152,10 +158,13 @@ public class JavaAccount internal constructor(
     private fun Flow<TransferState>.telling(
         executor: Executor,
         progress: Consumer<Progress>,
-    ): Flow<TransferState> {
-        val there = executor.asCoroutineDispatcher()
-        return onEach { if (it is TransferState.Running) withContext(there) { progress.accept(it.progress) } }
-    }
+    ): Flow<TransferState> =
+        onEach {
+            if (it is TransferState.Running) callers.call(executor, { _, rejected -> refuse(rejected) }) { progress.accept(it.progress) }
+        }
+
+    private fun refuse(rejected: RejectedExecutionException): Nothing =
+        throw SteadfastException.CorrectInput("invalid_argument", "the executor takes no more", null).apply { initCause(rejected) }
 
     private suspend fun Flow<TransferState>.response() = filterIsInstance<TransferState.Finished>().first().response
 }

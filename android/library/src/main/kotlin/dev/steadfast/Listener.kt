@@ -81,19 +81,23 @@ internal class Callers(
                                 open.join()
                                 throw SteadfastException.CorrectInput("closed", "the core is closed", null)
                             }
-                        flow.collect { call(executor) { next(it) } }
+                        flow.collect { call(executor, ::close) { next(it) } }
                         closing.cancel()
                     }
                 } catch (failed: SteadfastException) {
-                    call(executor) { listener.ended(failed) }
+                    call(executor, ::close) { listener.ended(failed) }
                 }
             }
         return AutoCloseable { job.cancel() }
     }
 
-    /** Cancelled before it has begun, it never begins; once it has begun, it ends as it ends, whoever was cancelled meanwhile. */
-    private suspend fun call(
+    /**
+     * Cancelled before it has begun, it never begins; once it has begun, it ends as it ends, whoever was cancelled meanwhile.
+     * What becomes of one that the executor refuses is [refused]'s to decide: to cancel who calls, or to throw.
+     */
+    suspend fun call(
         executor: Executor,
+        refused: (Job, RejectedExecutionException) -> Unit,
         what: () -> Unit,
     ) {
         val job = currentCoroutineContext().job
@@ -101,8 +105,8 @@ internal class Callers(
         val end = CompletableDeferred<Result<Unit>>()
         try {
             executor.execute { if (job.isActive && claimed.compareAndSet(false, true)) end.complete(runCatching(what)) }
-        } catch (refused: RejectedExecutionException) {
-            job.cancel("the executor takes no more", refused)
+        } catch (rejected: RejectedExecutionException) {
+            refused(job, rejected)
         }
         try {
             end.await()
@@ -111,4 +115,9 @@ internal class Callers(
         }
         withContext(NonCancellable) { end.await() }.getOrThrow()
     }
+
+    private fun close(
+        listening: Job,
+        rejected: RejectedExecutionException,
+    ) = listening.cancel("the executor takes no more", rejected)
 }

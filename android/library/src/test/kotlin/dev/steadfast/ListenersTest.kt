@@ -11,10 +11,13 @@ import dev.steadfast.testing.await
 import kotlinx.coroutines.flow.first
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
 import org.junit.Rule
 import org.junit.Test
+import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executor
 import java.util.concurrent.LinkedBlockingQueue
+import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
 
 /** How listeners end: closed before they were called, and with the core. */
@@ -83,6 +86,20 @@ class ListenersTest {
         // Also whoever comes later.
         java.onObligations(direct, ending("obligations", ends))
         assertEquals("obligations closed", ends.next())
+    }
+
+    @Test
+    fun `an executor that takes no more ends the transfer whose steps it is to tell, and the future says why`() {
+        val alice = start().alice()
+        val fetched = DownloadBuilder("/api/v4/users/me", world.folder.resolve("me").path).build()
+        val sent = UploadBuilder("/api/v4/files", "text/plain", world.folder.resolve("a").apply { writeText("a") }.path).build()
+        val gone = Executor { throw RejectedExecutionException("shut down") }
+        for (transfer in listOf(alice.download(fetched, gone) {}, alice.upload(sent, gone) {})) {
+            val failed = assertThrows(ExecutionException::class.java) { transfer.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS) }
+            assertEquals("invalid_argument", (failed.cause as SteadfastException).code())
+            assertEquals("shut down", failed.cause?.cause?.message)
+        }
+        assertEquals(200, alice.download(fetched, direct) {}.join().status)
     }
 
     private fun <T> ending(
