@@ -29,6 +29,8 @@ import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
@@ -181,6 +183,9 @@ class Handset(
     /** How long each wait for the next dial was to be, in milliseconds from when it was told. */
     val waits: MutableList<Long> = CopyOnWriteArrayList()
 
+    /** Up to which revision of the core that runs now it has drawn what is shown and done what it owes. */
+    private val followed = MutableStateFlow(0L)
+
     val core: Core get() = running ?: error("the device is off")
     val account: Long get() = core.accounts().single().account
     val snapshot: Snapshot get() = core.snapshot(account)
@@ -190,6 +195,7 @@ class Handset(
         val core = Core.open(config, keys, resolver, certificates)
         running = core
         core.accounts().forEach(::draw)
+        followed.value = 0
         host = scope.launch { follow(core) }
     }
 
@@ -231,6 +237,7 @@ class Handset(
                     erased.add(owed.account)
                     runCatchingCore { core.acknowledgeObligation(owed.id) }
                 }
+                followed.value = changes.revision
             }
         } catch (closed: SteadfastException) {
             check(closed.code() == "closed") { closed }
@@ -277,21 +284,17 @@ class Handset(
     suspend fun untilLive(account: Long = this.account) =
         until("a live link") { changes -> changes.accounts.any { it.account == account && it.link is Link.Live } }
 
+    /** Until the core says so, and the app, if it listens, has come to it. */
     suspend fun until(
         what: String,
         fits: (Changes) -> Boolean,
-    ): Changes {
-        var since = 0L
-        return withTimeoutOrNull(PATIENCE) {
-            while (true) {
-                val changes = core.changes(since)
-                if (fits(changes)) return@withTimeoutOrNull changes
-                since = changes.revision
-            }
-            @Suppress("UNREACHABLE_CODE")
-            null
+    ): Changes =
+        withTimeoutOrNull(PATIENCE) {
+            var changes = core.changes(0)
+            while (!fits(changes)) changes = core.changes(changes.revision)
+            if (host?.isActive == true) followed.first { it >= changes.revision }
+            changes
         } ?: error("not reached: $what; it stands at ${core.accounts()}")
-    }
 
     suspend fun untilShows(wanted: String) = until(wanted) { said(it.accounts.single()) == wanted }
 
