@@ -187,7 +187,8 @@ pub enum Error {
         id: Option<String>,
     },
 
-    /// The key store cannot be read now, for example before the first unlock. Nothing is lost.
+    /// The key store cannot be read now, for example before the first unlock. Nothing is lost. Where it stays so,
+    /// the snapshot's `may_sign_in_again` offers a way out after a day or five starts.
     #[error("the key store is not available now")]
     KeyStoreUnavailable,
     /// The key store has lost the key that the app encrypts with: what was encrypted cannot be read any more. Erase it and

@@ -213,6 +213,11 @@ pub const COMMIT_RETRY_CAP: Duration = seconds(60);
 /// Wait between tries of a key store that is not readable now. Unlocking the device is the usual end of it, and the app is
 /// told of that by the platform too.
 pub const KEY_RETRY: Duration = seconds(30);
+/// A key that could not be read for this long is hardly coming back by itself: the user may choose to sign in again or to sign
+/// out without it. Shorter, and a key store that was busy for an afternoon would cost somebody a session that was well.
+pub const KEY_OFFER_AFTER: Duration = minutes(24 * 60);
+/// The same after this many starts of the app with the user before it, because who cannot get in starts the app again.
+pub const KEY_OFFER_STARTS: u32 = 5;
 /// How much longer than its own deadline a question may take before the machine gives it up.
 pub const ANSWER_SLACK: Duration = seconds(5);
 /// Paths whose hints are muted at a time; further ones are not muted.

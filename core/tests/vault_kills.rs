@@ -176,6 +176,18 @@ fn a_kill_at_any_write_of_a_sign_in_over_an_ended_session() {
     kill_at_every_write(Operation::SignInAgain);
 }
 
+/// Hazards B11, B09.
+#[test]
+fn a_kill_at_any_write_of_a_sign_in_over_a_session_that_is_given_up() {
+    kill_at_every_write(Operation::GiveUp);
+}
+
+/// Hazards B11, B09.
+#[test]
+fn a_kill_at_any_write_of_counting_how_long_a_key_could_not_be_read() {
+    kill_at_every_write(Operation::Count);
+}
+
 /// Hazards B11, D04.
 #[test]
 fn a_kill_at_any_write_of_a_verdict() {

@@ -175,6 +175,13 @@ pub struct Snapshot {
     pub cover: bool,
     /// The session ended by a verdict that turned out to be wrong: `continueSession` takes it up again without a password.
     pub may_continue: bool,
+    /// The key store did not give this account's key for 24 hours, or in five starts of the app before the user's eyes, so it is
+    /// hardly coming back: offer to log in again and to log out. Only while the standing is `Locked`, and gone as soon as the
+    /// key can be read. Nothing happens by itself: content stays as `shows` says, and the key store is asked on. Whatever signs
+    /// in as this user, `signOut` and `forget` then give the old session up here, where they had answered
+    /// `key_store_unavailable` before. The server cannot be told: there the old session ends when it expires, or in Active
+    /// Sessions on another device.
+    pub may_sign_in_again: bool,
     /// Content is covered until the app has acknowledged an obligation to erase what it stored of somebody else.
     pub waits_for_erasing: bool,
     /// The way to the server.
@@ -204,6 +211,7 @@ impl From<&steadfast::Snapshot> for Snapshot {
             reason,
             cover,
             may_continue,
+            may_sign_in_again,
             waits_for_erasing,
             link,
             expires_at,
@@ -225,6 +233,7 @@ impl From<&steadfast::Snapshot> for Snapshot {
             shows,
             cover,
             may_continue,
+            may_sign_in_again,
             waits_for_erasing,
             link: link.into(),
             expires_at_millis: expires_at.map(|at| at.0),

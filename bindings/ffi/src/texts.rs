@@ -35,6 +35,7 @@ pub fn messages() -> Vec<Message> {
         message::KEY_LOST,
         message::UNVERIFIABLE,
         message::MAY_CONTINUE,
+        message::MAY_SIGN_IN_AGAIN,
         message::ACCESS_TOKEN,
         message::REVOKE_EVERYONE,
     ]

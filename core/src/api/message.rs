@@ -69,6 +69,12 @@ pub const MAY_CONTINUE: Message = Message {
     text: "Your session is still valid. You can continue without logging in.",
 };
 
+/// The offer where the key store has not given the session's key for long.
+pub const MAY_SIGN_IN_AGAIN: Message = Message {
+    id: "may_sign_in_again",
+    text: "This device cannot open your saved session. You can wait, log in again, or log out.",
+};
+
 /// In Active Sessions of an account that is signed in with a personal access token.
 pub const ACCESS_TOKEN: Message = Message {
     id: "access_token",

@@ -168,7 +168,8 @@ impl Steadfast {
     }
 
     /// Signs in with name and password. The new session is stored before this returns. Signing in again as a user who is
-    /// signed in replaces the old session, and the server is owed its end.
+    /// signed in replaces the old session, and the server is owed its end. While the key of that one cannot be read this fails
+    /// with [`Error::KeyStoreUnavailable`], until [`Snapshot::may_sign_in_again`](crate::Snapshot::may_sign_in_again) offers it.
     ///
     /// # Errors
     /// [`Error::MfaCodeRequired`]: call again with the code. [`Error::ServerProblem`]: the server refused while its database
@@ -203,7 +204,8 @@ impl Steadfast {
     }
 
     /// Signs out: here first, at once and durably, then at the server. Offline the server's part is owed, and done when it
-    /// can be reached. An account nobody is signed in to is no error.
+    /// can be reached. An account nobody is signed in to is no error. Nothing can be owed for a session whose key cannot be
+    /// read: see [`Snapshot::may_sign_in_again`](crate::Snapshot::may_sign_in_again).
     ///
     /// # Errors
     /// [`Error::NoSuchAccount`]; [`Error::Suspended`], then nothing was done. [`Error::KeyStoreUnavailable`],

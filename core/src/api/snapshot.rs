@@ -18,7 +18,7 @@ pub enum Standing {
     Ended,
     /// The session lives, but the server demands that multi-factor authentication is set up first.
     NeedsMfa,
-    /// The key store cannot be read now, or the core has a fault and nobody looks after this account (its calls then give
+    /// The key store cannot be read now ([`Snapshot::may_sign_in_again`] says whether that has been so for long), or the core has a fault and nobody looks after this account (its calls then give
     /// [`Error::Internal`](crate::Error::Internal)). Not an end: it becomes what it was once that is over.
     Locked,
     /// Nothing usable was heard of the session for too long: sign-in is offered, nothing is deleted.
@@ -91,6 +91,16 @@ pub struct Snapshot {
     /// The session ended by a verdict that turned out to be wrong:
     /// [`continue_session`](crate::Steadfast::continue_session) takes it up again without a password.
     pub may_continue: bool,
+    /// The key store did not give this account's key for 24 hours, or in five starts of the app before the user's eyes, so it is
+    /// hardly coming back: offer to log in again and to log out ([`message::MAY_SIGN_IN_AGAIN`]). Only while
+    /// [`Locked`](Standing::Locked), in the app's own process, and gone as soon as the key can be read. Nothing happens by itself:
+    /// content stays as [`Self::shows`] says, and the key store is asked on.
+    ///
+    /// What the user does then ([`reauthenticate`](crate::Steadfast::reauthenticate) or any other way to sign in as this user;
+    /// [`sign_out`](crate::Steadfast::sign_out); [`forget`](crate::Steadfast::forget)) gives the old session up here, where it had
+    /// answered [`Error::KeyStoreUnavailable`](crate::Error::KeyStoreUnavailable) before. The server cannot be told: there the old
+    /// session ends when it expires, or in Active Sessions on another device.
+    pub may_sign_in_again: bool,
     /// Content is covered until the app has acknowledged an [`Obligation`] to erase what it stored of somebody else.
     pub waits_for_erasing: bool,
     /// The way to the server.

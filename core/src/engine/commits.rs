@@ -258,6 +258,9 @@ impl Engine {
             }
             Err(NoToken::Outdated) => OldToken::None,
             Err(NoToken::Key(KeyTrouble::Absent)) => OldToken::Dropped,
+            Err(NoToken::Key(KeyTrouble::Unavailable)) if self.may_give_up_token(account.id) => {
+                OldToken::Dropped
+            }
             Err(NoToken::Key(KeyTrouble::Unavailable)) => return Err(Failure::KeyStore),
             Err(NoToken::Store(failure)) => return Err(failure),
         })

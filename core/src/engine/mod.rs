@@ -640,6 +640,7 @@ fn first_snapshot(record: &AccountRecord) -> Snapshot {
         reason: None,
         cover: true,
         may_continue: false,
+        may_sign_in_again: false,
         waits_for_erasing: record.waits_for_erasing,
         link: crate::api::Link::Paused,
         expires_at: record.expires_at,
@@ -655,6 +656,7 @@ fn show(snapshot: &mut Snapshot, view: &View, now: Now) {
     (snapshot.standing, snapshot.reason) = public_standing(view.standing);
     snapshot.cover = view.cover || snapshot.waits_for_erasing;
     snapshot.may_continue = view.standing.may_continue();
+    snapshot.may_sign_in_again = view.may_sign_in_again;
     snapshot.validated_at = view.validated_at.or(snapshot.validated_at);
     let wall = |until: crate::session::BootMillis| {
         let wait = i64::try_from(until.since(now.boot).as_millis()).unwrap_or(i64::MAX);

@@ -471,6 +471,9 @@ impl Engine {
         let key = match self.keys.load(name).await {
             KeyAnswer::Value(key) => key,
             KeyAnswer::Absent => return Ok(OldToken::Dropped),
+            KeyAnswer::Unavailable if self.may_give_up_token(account) => {
+                return Ok(OldToken::Dropped);
+            }
             KeyAnswer::Unavailable => return Err(Failure::KeyStore),
         };
         let stored = Binding {

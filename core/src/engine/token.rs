@@ -3,7 +3,7 @@
 use crate::engine::{Engine, Failure};
 use crate::keystore::KeyAnswer;
 use crate::secret::Token;
-use crate::session::{AccountId, Epoch, KeyTrouble};
+use crate::session::{AccountId, Epoch, Event, KeyTrouble};
 use crate::vault::{Binding, Column, unseal};
 use tokio::sync::Mutex;
 
@@ -39,6 +39,9 @@ impl TokenCache {
             return Ok(token.clone());
         }
         let token = read(engine, account, epoch).await?;
+        if let Ok(account) = engine.account(account) {
+            account.event(Event::KeyReadable);
+        }
         *cached = Some((epoch, token.clone()));
         Ok(token)
     }
@@ -56,6 +59,24 @@ impl TokenCache {
     /// Forgets what is in memory.
     pub(crate) async fn forget(&self) {
         *self.cached.lock().await = None;
+    }
+}
+
+impl Engine {
+    /// Whether a token that cannot be opened may be given up, because the user now does what was offered after so long. Nothing
+    /// can be owed to the server for it, which learns nothing.
+    pub(crate) fn may_give_up_token(&self, id: AccountId) -> bool {
+        let offered = self
+            .snapshot(id)
+            .is_some_and(|snapshot| snapshot.may_sign_in_again);
+        if offered {
+            tracing::warn!(
+                account = id.0,
+                "a session whose key cannot be read is given up here; at the server it ends when it expires, or in Active \
+                 Sessions elsewhere"
+            );
+        }
+        offered
     }
 }
 

@@ -1,4 +1,4 @@
-//! Key stores for tests: one in memory, and one that does as it is told.
+//! Key stores for tests: one in memory, one that fails by seeded draws, and one that does as it is told.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -37,6 +37,76 @@ impl KeyStore for MemoryKeyStore {
     fn delete(&self, name: &str) -> Result<(), KeyStoreUnavailable> {
         lock(&self.keys).remove(name);
         Ok(())
+    }
+}
+
+/// A key store that fails as often as it is told, by draws from a seed. Clones are the same store.
+#[derive(Clone)]
+pub struct FaultyKeyStore {
+    inner: Arc<dyn KeyStore>,
+    faults: Arc<Mutex<Faults>>,
+}
+
+struct Faults {
+    percent: u64,
+    prefix: String,
+    draws: u64,
+}
+
+impl FaultyKeyStore {
+    /// Works, over another store.
+    pub fn over(inner: Arc<dyn KeyStore>, seed: u64) -> Self {
+        Self {
+            inner,
+            faults: Arc::new(Mutex::new(Faults {
+                percent: 0,
+                prefix: String::new(),
+                draws: seed,
+            })),
+        }
+    }
+
+    /// From now on so many calls of a hundred about keys whose names begin like that fail for now.
+    pub fn fail(&self, percent: u64, prefix: &str) {
+        let mut faults = lock(&self.faults);
+        faults.percent = percent;
+        prefix.clone_into(&mut faults.prefix);
+    }
+
+    fn works(&self, name: &str) -> Result<(), KeyStoreUnavailable> {
+        let mut faults = lock(&self.faults);
+        if !name.starts_with(&faults.prefix) {
+            return Ok(());
+        }
+        // SplitMix64.
+        faults.draws = faults.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut drawn = faults.draws;
+        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        drawn ^= drawn >> 31;
+        if drawn % 100 < faults.percent {
+            return Err(KeyStoreUnavailable);
+        }
+        Ok(())
+    }
+}
+
+impl KeyStore for FaultyKeyStore {
+    fn load(&self, name: &str) -> KeyAnswer {
+        match self.works(name) {
+            Ok(()) => self.inner.load(name),
+            Err(KeyStoreUnavailable) => KeyAnswer::Unavailable,
+        }
+    }
+
+    fn store(&self, name: &str, key: &Key) -> Result<(), KeyStoreUnavailable> {
+        self.works(name)?;
+        self.inner.store(name, key)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), KeyStoreUnavailable> {
+        self.works(name)?;
+        self.inner.delete(name)
     }
 }
 
@@ -183,6 +253,27 @@ mod tests {
         assert_eq!(store.store("other", &key), Err(KeyStoreUnavailable));
         assert_eq!(store.load("outbox"), KeyAnswer::Value(key));
         assert_eq!(store.calls().len(), 6);
+    }
+
+    #[test]
+    fn faults_come_as_often_as_asked_for_and_only_for_the_names_asked_for() {
+        let store = FaultyKeyStore::over(Arc::new(MemoryKeyStore::default()), 7);
+        let key = Key::from_bytes(&[1; 32]).unwrap();
+        store.store("account-1", &key).unwrap();
+        store.store("outbox", &key).unwrap();
+        for (percent, expected) in [
+            (0, 0..=0),
+            (1, 1..=30),
+            (50, 400..=600),
+            (100, 1_000..=1_000),
+        ] {
+            store.fail(percent, "account-");
+            let failed = (0..1_000)
+                .filter(|_| store.load("account-1") == KeyAnswer::Unavailable)
+                .count();
+            assert!(expected.contains(&failed), "{percent} %: {failed}");
+            assert_eq!(store.load("outbox"), KeyAnswer::Value(key.clone()));
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub(super) struct Draft<'a> {
     effects: Vec<Effect>,
     pub(super) raised: VecDeque<Hint>,
     dirty: bool,
+    /// How long the key could not be read is to be stored, even while it cannot.
+    counts: bool,
     /// What the event means for an app that may have been away.
     pub(super) returned: Return,
     /// The network came back after it was down.
@@ -63,6 +65,7 @@ impl<'a> Draft<'a> {
             effects: Vec::new(),
             raised: VecDeque::new(),
             dirty: false,
+            counts: false,
             returned: Return::No,
             network_returned: false,
             late: false,
@@ -304,6 +307,10 @@ impl<'a> Draft<'a> {
         self.dirty = true;
     }
 
+    pub(super) fn must_count(&mut self) {
+        self.counts = true;
+    }
+
     /// What is stored is current: it was written together with what led here.
     pub(super) fn is_stored(&mut self) {
         self.dirty = false;
@@ -342,6 +349,9 @@ impl<'a> Draft<'a> {
         if let Save::Writing { failures, .. } = self.state.save {
             let failures = failures.saturating_add(1);
             self.state.save = Save::Owed { failures };
+            if let Some(unreadable) = &mut self.state.unreadable {
+                unreadable.written = false;
+            }
             self.arm_in(Timer::StoreRetry, retry_wait(failures));
         }
     }
@@ -355,15 +365,18 @@ impl<'a> Draft<'a> {
             && !self.state.timers.contains_key(&Timer::StoreRetry)
             && (self.state.host != HostState::Suspended
                 || self.before.host != HostState::Suspended);
-        if !self.dirty && !owed {
+        if !self.dirty && !owed && !self.counts {
             return;
         }
-        // A key store that is not readable now never causes a write; and what is written after a transaction that is under way
-        // would undo it.
-        let locked = matches!(self.state.standing, Standing::Locked { .. });
+        // A key store that is not readable now causes no write but that of how long it has been so; and what is written after a
+        // transaction that is under way would undo it.
+        let locked = matches!(self.state.standing, Standing::Locked { .. }) && !self.counts;
         if locked || self.state.commit.is_some() {
             self.state.save = Save::Owed { failures };
             return;
+        }
+        if let Some(unreadable) = &mut self.state.unreadable {
+            unreadable.written = unreadable.counted;
         }
         let ticket = self.ticket();
         self.disarm(Timer::StoreRetry);

@@ -140,6 +140,7 @@ impl Draft<'_> {
         state.mutes.clear();
         state.ask_pace.reset();
         state.wipe_deadline = None;
+        state.unreadable = None;
         state.signed_in_at = Some(self.now.boot);
         state.signed_in_server = server_date;
         state.validated_at = Some(self.now.boot);
@@ -287,6 +288,7 @@ impl State {
                     },
                 });
                 self.wipe_deadline = None;
+                self.unreadable = None;
                 self.cover_until_valid = false;
             }
             (CommitKind::MayContinue, Standing::Ended(ended)) => {

@@ -5,6 +5,7 @@
 //! - `standing` says when a user is signed out: one flat match over standing and event.
 //! - `suspicion` says what it takes from the first piece of evidence to a verdict.
 //! - `ending` says how an end is committed, and how a wrong one heals.
+//! - `unreadable` says when a key that cannot be read is waited for no longer, if the user so chooses.
 //! - `asking` says when the server is asked at all.
 //! - `link` is the socket: one flat match over link and signal, which never decides about the standing.
 //! - `draft` keeps stale answers out, and gathers the effects. `state`, `event`, `effect` are the words; `stored` is what
@@ -22,6 +23,7 @@ mod standing;
 mod state;
 mod stored;
 mod suspicion;
+mod unreadable;
 
 pub use basics::{AccountId, BootId, BootMillis, Epoch, Now, UnixMillis};
 pub use effect::{Effect, Notice, Question, TokenFate};

@@ -106,7 +106,9 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
             | Event::RestoreWithdrawn
             | Event::TimerFired(Timer::RestoreLook | Timer::RestoreEnd),
         ) => {}
-        (Active | Suspect(_) | NeedsMfa | Unverifiable(_), Event::KeyReadable) => {}
+        (Active | Suspect(_) | NeedsMfa | Unverifiable(_), Event::KeyReadable) => {
+            draft.key_was_given();
+        }
         (Active | Suspect(_) | NeedsMfa | Unverifiable(_), Event::TimerFired(Timer::KeyRetry)) => {}
 
         // ---- Active -----------------------------------------------------------------------------------------------------
@@ -433,7 +435,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
             | Event::TimerFired(Timer::Look | Timer::Poll | Timer::MaxOffline),
         ) => {}
 
-        // ---- Locked: the key store is tried again; nothing is written -------------------------------------------------------
+        // ---- Locked: the key store is tried again; nothing is written but for how long that has been so ----------------------
         (Locked { .. }, Event::Opened | Event::HostChanged(_)) => {
             if draft.returned != Return::No {
                 draft.resume_commit();
@@ -445,9 +447,11 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
             read_key(draft);
         }
         (Locked { .. }, Event::KeyUnreadable(KeyTrouble::Unavailable)) => {
+            draft.key_was_withheld();
             draft.arm_in(Timer::KeyRetry, policy::KEY_RETRY);
         }
         (Locked { beneath }, Event::KeyReadable) => {
+            draft.key_was_given();
             draft.disarm(Timer::KeyRetry);
             draft.state.standing = (**beneath).clone();
             match **beneath {
@@ -583,7 +587,8 @@ fn needs_mfa(draft: &mut Draft<'_>) {
     draft.settle();
 }
 
-/// The key store is not readable now. Nothing is written, and without the token nothing can be asked.
+/// The key store is not readable now. Nothing is written but for how long that has been so, and without the token nothing can
+/// be asked.
 fn lock(draft: &mut Draft<'_>, beneath: &Standing) {
     draft.withdraw_question();
     draft.disarm(Timer::Ask);
@@ -591,6 +596,7 @@ fn lock(draft: &mut Draft<'_>, beneath: &Standing) {
     draft.state.standing = Locked {
         beneath: Box::new(beneath.clone()),
     };
+    draft.key_was_withheld();
     draft.arm_in(Timer::KeyRetry, policy::KEY_RETRY);
 }
 

@@ -488,6 +488,23 @@ pub(crate) struct Unusable {
     pub(crate) online_from: Duration,
 }
 
+/// The key store did not give the key although the user was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// Starts of the app in which that was so.
+    pub(crate) starts: u32,
+    /// For how long before `from`, by running time.
+    pub(crate) before: Duration,
+    /// Since when the device's present running time is counted.
+    pub(crate) from: BootMillis,
+    /// The present start of the app is among `starts`.
+    pub(crate) counted: bool,
+    /// That is stored, or on its way.
+    pub(crate) written: bool,
+    /// The user may choose not to wait any longer.
+    pub(crate) offered: bool,
+}
+
 /// What the link remembers beside its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LinkMemory {
@@ -532,6 +549,7 @@ pub struct State {
     pub(crate) last_step: BootMillis,
     pub(crate) online: Duration,
     pub(crate) unusable: Unusable,
+    pub(crate) unreadable: Option<Unreadable>,
     pub(crate) wipe_deadline: Option<BootMillis>,
     pub(crate) full_config_seen: bool,
     pub(crate) signed_in_at: Option<BootMillis>,
@@ -553,6 +571,8 @@ pub struct View {
     pub cover: bool,
     /// The link.
     pub link: Link,
+    /// The key could not be read for so long that the user may sign in again or sign out without it. Only in `Locked`.
+    pub may_sign_in_again: bool,
     /// When the session was last proved valid, by the wall clock.
     pub validated_at: Option<UnixMillis>,
 }
@@ -700,6 +720,8 @@ impl State {
             },
             cover: self.cover(),
             link: self.link,
+            may_sign_in_again: matches!(self.standing, Standing::Locked { .. })
+                && self.unreadable.is_some_and(|unreadable| unreadable.offered),
             validated_at: self.validated_wall,
         }
     }

@@ -9,7 +9,7 @@ use super::allowance::Allowances;
 use super::basics::{BootId, BootMillis, Epoch, Now, UnixMillis};
 use super::state::{
     Ended, HostState, Link, LinkMemory, NetworkPath, Piece, PieceKind, Reason, Restore, Save,
-    Settings, Standing, State, Suspicion, Unusable,
+    Settings, Standing, State, Suspicion, Unreadable, Unusable,
 };
 use crate::pace::Pace;
 use crate::policy;
@@ -113,6 +113,7 @@ impl State {
             }),
         };
         state.wipe_deadline = stored.wipe_deadline.map(|stamp| clock.deadline(&stamp));
+        state.unreadable = stored.unreadable.map(|unreadable| unreadable.read(now));
         state.full_config_seen = stored.full_config_seen;
         state.signed_in_at = stored.signed_in.map(|stamp| clock.boot(&stamp));
         state.signed_in_server = stored.signed_in_server.map(UnixMillis);
@@ -161,6 +162,9 @@ impl State {
             version: VERSION,
             standing: standing_text(&self.standing, self.online, &clock),
             wipe_deadline: self.wipe_deadline.map(|at| clock.stamp(at)),
+            unreadable: self
+                .unreadable
+                .map(|unreadable| UnreadableText::write(&unreadable, now)),
             full_config_seen: self.full_config_seen,
             signed_in: self.signed_in_at.map(|at| clock.stamp(at)),
             signed_in_server: self.signed_in_server.map(|date| date.0),
@@ -228,6 +232,7 @@ impl State {
                 online_before: Duration::ZERO,
                 online_from: Duration::ZERO,
             },
+            unreadable: None,
             wipe_deadline: None,
             full_config_seen: false,
             signed_in_at: None,
@@ -255,6 +260,8 @@ struct Text {
     standing: StandingText,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wipe_deadline: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unreadable: Option<UnreadableText>,
     full_config_seen: bool,
     signed_in: Option<Stamp>,
     signed_in_server: Option<i64>,
@@ -288,6 +295,45 @@ enum StandingText {
     },
     NeedsMfa,
     Unverifiable(SuspicionText),
+}
+
+/// For how long the key could not be read while the user was there. Without a word of the wall clock, which anybody can set.
+#[derive(Serialize, Deserialize)]
+struct UnreadableText {
+    starts: u32,
+    /// Milliseconds up to `boot`.
+    millis: u64,
+    /// Running time when that was written.
+    boot: i64,
+}
+
+impl UnreadableText {
+    fn write(unreadable: &Unreadable, now: Now) -> Self {
+        let age = unreadable.age(now.boot);
+        Self {
+            starts: unreadable.starts,
+            millis: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+            boot: now.boot.0,
+        }
+    }
+
+    /// Running time that is further on than it was has gone on by the difference at least, and running time that is not began
+    /// anew since: neither counts what has not passed, whichever start of the device it is.
+    fn read(self, now: Now) -> Unreadable {
+        let from = if self.boot <= now.boot.0 {
+            self.boot
+        } else {
+            0
+        };
+        Unreadable {
+            starts: self.starts,
+            before: Duration::from_millis(self.millis),
+            from: BootMillis(from),
+            counted: false,
+            written: false,
+            offered: false,
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]

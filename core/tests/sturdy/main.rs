@@ -20,3 +20,4 @@ mod readers;
 mod sign_ins_under_way;
 #[path = "../vault_support/mod.rs"]
 mod vault_support;
+mod withheld_keys;

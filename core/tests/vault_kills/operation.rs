@@ -1,7 +1,9 @@
 //! The operations that the sweeps stop: the folder before each, what the engine does, and the two states that may follow.
 
 use steadfast::session::UnixMillis;
-use steadfast::vault::{End, Forget, OutboxProof, Outcome, TokenFate, VaultError};
+use steadfast::vault::{
+    End, Forget, OldToken, OutboxProof, Outcome, StoredStanding, TokenFate, VaultError,
+};
 use tempfile::TempDir;
 
 use crate::vault_support::*;
@@ -9,12 +11,19 @@ use crate::vault_support::*;
 /// When the entry of the outbox is tried again after an attempt in vain.
 const NEXT_TRY: UnixMillis = UnixMillis(5_000);
 
+/// A standing with a count in it, which the vault does not read.
+const COUNT: &str = r#"{"unreadable":{"starts":1}}"#;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// The first sign-in of a new installation: the file itself is made.
     FirstSignIn,
     /// A sign-in over a session that has ended and keeps its token.
     SignInAgain,
+    /// A sign-in over a session whose key cannot be read, by the user's choice: nothing is owed for it.
+    GiveUp,
+    /// How long a key could not be read is counted, in the standing.
+    Count,
     /// A verdict ends the session.
     Verdict,
     /// The user signs out.
@@ -52,6 +61,8 @@ struct Account {
     can_be_restored: bool,
     token: Option<String>,
     has_data_key: bool,
+    /// Its standing says for how long the key could not be read.
+    counts: bool,
 }
 
 impl State {
@@ -70,6 +81,7 @@ impl State {
                 can_be_restored: record.restore_until.is_some(),
                 token: device.token(record),
                 has_data_key: data_key.is_some(),
+                counts: record.standing.detail == COUNT,
             });
         }
         let outbox = device.vault.outbox().unwrap();
@@ -95,6 +107,7 @@ fn live() -> Account {
         can_be_restored: false,
         token: Some(FIRST_TOKEN.to_owned()),
         has_data_key: true,
+        counts: false,
     }
 }
 
@@ -122,9 +135,11 @@ fn first_token_owed() -> Vec<(String, i64, UnixMillis)> {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::FirstSignIn,
         Self::SignInAgain,
+        Self::GiveUp,
+        Self::Count,
         Self::Verdict,
         Self::SignOut,
         Self::Forget,
@@ -151,7 +166,13 @@ impl Operation {
         let _ = device.sealed_for_outbox(signed_in.account);
         device.make_data_key(signed_in.account);
         match self {
-            Self::FirstSignIn | Self::Verdict | Self::SignOut | Self::Forget | Self::Wipe => {}
+            Self::FirstSignIn
+            | Self::GiveUp
+            | Self::Count
+            | Self::Verdict
+            | Self::SignOut
+            | Self::Forget
+            | Self::Wipe => {}
             Self::SignInAgain | Self::RaiseErase => {
                 let _ = device.end(signed_in.account, signed_in.epoch);
             }
@@ -173,6 +194,23 @@ impl Operation {
             }
             (Self::SignInAgain, _) => {
                 device.try_sign_in(SERVER, ALICE, SECOND_TOKEN)?;
+            }
+            (Self::GiveUp, _) => {
+                let mut sign_in = device.prepared_sign_in(SERVER, ALICE, SECOND_TOKEN);
+                sign_in.old_token = OldToken::Dropped;
+                if let Outcome::Committed(signed_in) = device.vault.commit_sign_in(&sign_in)? {
+                    let _ = device.finish_removal(signed_in.retired_key.as_ref());
+                }
+            }
+            (Self::Count, Some(record)) => {
+                let counted = StoredStanding {
+                    detail: COUNT.to_owned(),
+                    ..record.standing
+                };
+                let stored = device
+                    .vault
+                    .store_standing(record.id, record.epoch, &counted)?;
+                assert_eq!(stored, Outcome::Committed(()));
             }
             (Self::Verdict, Some(record)) => {
                 let _ = device.vault.commit_end(&end(record.id, record.epoch))?;
@@ -227,7 +265,12 @@ impl Operation {
                 assert!(device.vault.outbox_attempted(entry, NEXT_TRY)?);
             }
             (
-                Self::Verdict | Self::SignOut | Self::Forget | Self::Wipe | Self::RaiseErase,
+                Self::Count
+                | Self::Verdict
+                | Self::SignOut
+                | Self::Forget
+                | Self::Wipe
+                | Self::RaiseErase,
                 None,
             ) => {
                 panic!("the account is there before")
@@ -248,7 +291,7 @@ impl Operation {
             has_data_key: false,
             ..live()
         };
-        let again = Account {
+        let again = || Account {
             epoch: 2,
             token: Some(SECOND_TOKEN.to_owned()),
             ..live()
@@ -272,12 +315,26 @@ impl Operation {
             Self::SignInAgain => (
                 state(Some(ended()), vec![], 1, 0),
                 state(
-                    Some(again),
+                    Some(again()),
                     vec![(FIRST_TOKEN.to_owned(), 0, UnixMillis(1_000))],
                     0,
                     0,
                 ),
             ),
+            Self::GiveUp => (
+                state(Some(live()), vec![], 0, 0),
+                state(Some(again()), vec![], 0, 0),
+            ),
+            Self::Count => {
+                let counted = Account {
+                    counts: true,
+                    ..live()
+                };
+                (
+                    state(Some(live()), vec![], 0, 0),
+                    state(Some(counted), vec![], 0, 0),
+                )
+            }
             Self::Verdict => (
                 state(Some(live()), vec![], 0, 0),
                 state(Some(ended()), vec![], 1, 0),

@@ -327,6 +327,12 @@ pub fn situations() -> Vec<(&'static str, Machine)> {
         machine.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
         keep(name, &machine);
     }
+    let mut machine = live.clone();
+    machine.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
+    machine.pass(Duration::from_secs(24 * 60 * 60));
+    keep("locked for a day", &machine);
+    machine.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
+    keep("locked for a day, a way out offered", &machine);
 
     let mut machine = suspect.clone();
     while machine.now.boot.0 - suspect.now.boot.0 < 3_600_000 {

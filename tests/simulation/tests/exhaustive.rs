@@ -132,14 +132,38 @@ fn a_background_check_asks_and_has_no_socket() {
 }
 
 #[test]
-fn a_locked_account_is_never_written_by_the_key_store() {
-    sweep(|name, _, event, after| {
+fn a_locked_account_is_written_only_to_count_that_the_user_was_there() {
+    let mut counted = 0;
+    sweep(|name, before, event, after| {
         if matches!(after.state.standing(), Standing::Locked { .. }) {
             let wrote = after
                 .effects
                 .iter()
                 .any(|effect| matches!(effect, Effect::StoreStanding { .. }));
-            assert!(!wrote, "{name}: {event}");
+            let may = event.name() == "KeyUnreadable(Unavailable)"
+                && matches!(after.state.host(), HostState::Focused | HostState::Running);
+            assert!(!wrote || may, "{name}: {event}");
+            let code = before.state.standing().standing_code();
+            assert_eq!(after.state.standing().standing_code(), code, "{name}");
+            counted += usize::from(wrote);
+        }
+    });
+    assert!(counted > 0);
+}
+
+/// Hazard B09.
+#[test]
+fn an_offer_to_sign_in_again_is_made_of_nothing_but_a_key_that_is_not_given() {
+    sweep(|name, before, event, after| {
+        let (was, is) = (before.state.view(), after.state.view());
+        if is.may_sign_in_again && !was.may_sign_in_again {
+            assert_eq!(event.name(), "KeyUnreadable(Unavailable)", "{name}");
+        }
+        if is.may_sign_in_again {
+            assert!(
+                matches!(after.state.standing(), Standing::Locked { .. }),
+                "{name}: {event}"
+            );
         }
     });
 }

@@ -5,3 +5,4 @@ mod link;
 mod rig;
 mod standing;
 mod stored;
+mod unreadable;

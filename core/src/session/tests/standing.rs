@@ -537,6 +537,8 @@ fn a_suspicion_of_an_hour_offers_sign_in_and_looking_goes_on() {
 #[test]
 fn a_key_store_that_is_not_readable_now_causes_no_write_and_no_end() {
     let mut rig = suspect();
+    rig.feed(Event::HostChanged(HostState::Suspended));
+    rig.feed(Event::HostChanged(HostState::Checking));
     rig.take();
     rig.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
     assert!(rig.is("Locked") && rig.state.cover());

@@ -60,6 +60,7 @@ public class Account internal constructor(
                 shows = Shows.SignIn(null),
                 cover = true,
                 mayContinue = false,
+                maySignInAgain = false,
                 link = Link.Paused,
             )
         }
@@ -83,7 +84,10 @@ public class Account internal constructor(
         data: String? = null,
     ): String = ask { it.send(id, action, data) }
 
-    /** Signs in again, as this user. Fails with `another_user` if what was typed is another one's; else as [Steadfast.signIn]. */
+    /**
+     * Signs in again, as this user. Fails with `another_user` if what was typed is another one's; else as [Steadfast.signIn].
+     * While the account's key cannot be read that fails with `key_store_unavailable`, until `maySignInAgain` offers it.
+     */
     public suspend fun signInAgain(request: SignInAgain): Unit = act { it.reauthenticate(id, request) }
 
     /** As [Steadfast.beginSso], for this user and nobody else. */
@@ -92,10 +96,14 @@ public class Account internal constructor(
     /** Takes the session up again that ended by a wrong verdict, without a password. Offered where `mayContinue` says so. */
     public suspend fun continueSession(): Unit = act { it.continueSession(id) }
 
-    /** Signs out: here first, at once and durably, then at the server, offline as soon as that can be reached. */
+    /**
+     * Signs out: here first, at once and durably, then at the server, offline as soon as that can be reached. While the account's
+     * key cannot be read that fails with `key_store_unavailable`, until `maySignInAgain` offers it: then the server cannot be
+     * told.
+     */
     public suspend fun signOut(): Unit = act { it.signOut(id) }
 
-    /** Removes the account from this device, its session included. */
+    /** Removes the account from this device, its session included, which is ended as by [signOut]. */
     public suspend fun forget(): Unit = act { it.forget(id) }
 
     /** Asks the server now whether the session is valid, and gives the standing as it then is, after [deadlineMillis] at most. */

@@ -11,6 +11,7 @@ import dev.steadfast.Account
 import dev.steadfast.core.Link
 import dev.steadfast.core.Shows
 import dev.steadfast.core.SignIn
+import dev.steadfast.core.SignInAgain
 import dev.steadfast.core.Standing
 import dev.steadfast.core.SteadfastException
 import dev.steadfast.core.ToShow
@@ -350,6 +351,49 @@ class SteadfastAndroidTest {
         assertEquals("key_lost", shows.message?.id)
     }
 
+    /** Hazard B09. */
+    @Test
+    fun `a key that no start can open offers a way out, and is given up only when the user takes it`() {
+        front()
+        val first = signIn()
+        await { first.until { it.link == Link.Live } }
+        // As a later version may leave it: this one cannot say what is in it, and everything else goes on.
+        val key = File(application.noBackupFilesDir, "steadfast-keys").listFiles()!!.single { "account-" in it.name }
+        val kept = key.readBytes()
+        key.writeBytes(kept.clone().also { it[0] = Byte.MAX_VALUE })
+        repeat(STARTS - 1) { assertFalse(startedAgain().state.value.maySignInAgain) }
+        val waiting = android.core.accounts.value!!.single()
+        val refused = assertThrows(SteadfastException::class.java) { await { waiting.signInAgain(SignInAgain(TestServer.ALICE)) } }
+        assertEquals("key_store_unavailable", refused.code())
+        val stuck = startedAgain()
+        await { stuck.until { it.maySignInAgain } }
+        assertEquals(Shows.Content, stuck.state.value.shows)
+        // It comes back before the user chose, and all is as it was.
+        key.writeBytes(kept)
+        assertEquals(Standing.ACTIVE, await { stuck.verify(SAFETY_MILLIS) })
+        assertFalse(stuck.state.value.maySignInAgain)
+
+        key.writeBytes(kept.clone().also { it[0] = Byte.MAX_VALUE })
+        repeat(STARTS - 1) { assertFalse(startedAgain().state.value.maySignInAgain) }
+        val again = startedAgain()
+        await { again.until { it.maySignInAgain } }
+        await { again.signInAgain(SignInAgain(TestServer.ALICE)) }
+        await { again.until { it.link == Link.Live } }
+        assertFalse(again.state.value.maySignInAgain)
+        eventually { !key.exists() }
+        assertFalse(TestKeystore.aliases().contains("steadfast." + key.name.removeSuffix(".key")))
+    }
+
+    /** The process is another one, in front, and the account's key was asked for. */
+    private fun startedAgain(): Account {
+        runBlocking { android.close() }
+        android = open()
+        front()
+        val alice = await { android.core.accounts.filterNotNull().first { it.isNotEmpty() } }.single()
+        await { alice.until { it.standing == Standing.LOCKED } }
+        return alice
+    }
+
     private fun open() = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
 
     private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
@@ -365,6 +409,9 @@ class SteadfastAndroidTest {
 
         /** How long the session has left while its user puts the phone away. */
         const val SOON_MILLIS = 5_000L
+
+        /** Starts in which the user saw it so, before a way out is offered. */
+        const val STARTS = 5
 
         /** Longer than the test takes. */
         const val AN_HOUR_MILLIS = 3_600_000L

@@ -1,5 +1,6 @@
 package dev.steadfast.sample
 
+import android.view.View
 import android.widget.LinearLayout
 import android.widget.TextView
 import dev.steadfast.Account
@@ -20,6 +21,7 @@ internal class HomePage(
     private lateinit var user: TextView
     private lateinit var failure: TextView
     private lateinit var teams: LinearLayout
+    private lateinit var stuck: List<View>
     private var reached = false
 
     override val problem get() = failure
@@ -32,6 +34,7 @@ internal class HomePage(
                     server = text("", Sizes.TITLE)
                     user = text("", tone = Tone.QUIET)
                     failure = problem()
+                    stuck = listOf(text(stuckText()), button("Log In") { activity.go(Place.SignInAgain(account.id)) })
                     heading("Your teams")
                     teams = column()
                     quietButton("Reload") { act(it) { load() } }
@@ -47,6 +50,7 @@ internal class HomePage(
         val (text, tone) = bannerOf(snapshot.link)
         banner.showOrHide(text)
         banner.setBackgroundColor(activity.color(tone))
+        stuck.forEach { it.visibility = if (snapshot.maySignInAgain) View.VISIBLE else View.GONE }
         // The way to the server is open, for the first time or again: what is shown may be old.
         val isReached = snapshot.link is Link.Live || snapshot.link is Link.Polling
         if (isReached && !reached) act(null) { load() }

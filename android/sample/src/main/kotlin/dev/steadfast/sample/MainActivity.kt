@@ -39,6 +39,11 @@ internal sealed class Place {
         val id: Long,
     ) : Place()
 
+    /** To the sign-in page of an account whose session cannot be opened, for as long as that is offered. */
+    data class SignInAgain(
+        val id: Long,
+    ) : Place()
+
     /** To the page that asks for a server. */
     data class AddServer(
         val address: String = "",
@@ -112,6 +117,7 @@ class MainActivity : Activity() {
         when (val now = place.value) {
             is Place.Account -> state.putLong(ACCOUNT, now.id ?: 0)
             is Place.Sessions -> state.putLong(SESSIONS, now.id)
+            is Place.SignInAgain -> state.putLong(ACCOUNT, now.id)
             is Place.AddServer -> state.putString(ADD_SERVER, now.address)
             is Place.SignIn -> state.putString(SIGN_IN, now.address)
         }
@@ -143,6 +149,7 @@ class MainActivity : Activity() {
         when (val now = place.value) {
             is Place.Account -> super.onBackPressed()
             is Place.Sessions -> go(Place.Account(now.id))
+            is Place.SignInAgain -> go(Place.Account(now.id))
             is Place.SignIn -> go(Place.AddServer(now.address))
             is Place.AddServer -> if (core.accounts.value.isNullOrEmpty()) super.onBackPressed() else go(Place.Account(null))
         }
@@ -198,7 +205,7 @@ class MainActivity : Activity() {
         }
         untold?.let(::tell)
         // The end of this account's session is told by its page, and that of any other by a notification.
-        app.steadfast.onScreen(account?.account.takeIf { place is Place.Account || place is Place.Sessions })
+        app.steadfast.onScreen(account?.account.takeUnless { place is Place.AddServer || place is Place.SignIn })
     }
 
     private fun show(
@@ -207,6 +214,15 @@ class MainActivity : Activity() {
     ) {
         // The core knows of every account in its own list.
         val account = core.account(snapshot.account) ?: return
+        if (place == Place.SignInAgain(account.id)) {
+            if (snapshot.maySignInAgain) {
+                replace(SignInAgainPage::class, account) { SignInAgainPage(this, account) }
+                page?.update(snapshot)
+                return
+            }
+            // They are signed in, or the session opens after all.
+            go(Place.Account(account.id))
+        }
         when (val shows = snapshot.shows) {
             is Shows.Content -> {
                 if (place == Place.Sessions(account.id)) {
@@ -217,8 +233,9 @@ class MainActivity : Activity() {
             }
 
             is Shows.Cover -> {
-                val leave = account.takeIf { snapshot.standing == Standing.NEEDS_MFA }
-                replace(CoverPage::class, account, shows, leave) { CoverPage(this, shows.message.text, leave) }
+                val stuck = snapshot.maySignInAgain
+                val leave = account.takeIf { stuck || snapshot.standing == Standing.NEEDS_MFA }
+                replace(CoverPage::class, account, shows, leave, stuck) { CoverPage(this, shows.message.text, leave, stuck) }
             }
 
             is Shows.SignIn -> {
@@ -285,6 +302,7 @@ private fun List<Snapshot>.at(place: Place): Snapshot? {
         when (place) {
             is Place.Account -> place.id
             is Place.Sessions -> place.id
+            is Place.SignInAgain -> place.id
             is Place.AddServer, is Place.SignIn -> null
         }
     return find { it.account == id } ?: firstOrNull()

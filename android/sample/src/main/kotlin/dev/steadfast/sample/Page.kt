@@ -6,6 +6,7 @@ import android.widget.TextView
 import dev.steadfast.Account
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SteadfastException
+import dev.steadfast.core.messages
 import kotlinx.coroutines.MainScope
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.launch
@@ -55,12 +56,17 @@ internal abstract class Page(
     }
 }
 
+/** What is said where the session cannot be opened, and may never be again. */
+internal fun stuckText() = messages().first { it.id == "may_sign_in_again" }.text
+
 /** Hides everything behind one text. */
 internal class CoverPage(
     activity: MainActivity,
     text: String,
     /** Who may log out here, if anybody has to. */
     private val leave: Account? = null,
+    /** Whether they may log in again as well, since their session cannot be opened. */
+    stuck: Boolean = false,
 ) : Page(activity) {
     private lateinit var failure: TextView
 
@@ -73,6 +79,10 @@ internal class CoverPage(
             progress()
             text(text, Sizes.LARGE, Tone.QUIET).gravity = Gravity.CENTER
             failure = problem()
+            if (leave != null && stuck) {
+                text(stuckText()).gravity = Gravity.CENTER
+                button("Log In") { activity.go(Place.SignInAgain(leave.id)) }
+            }
             if (leave != null) button("Log Out") { act(it) { leave.signOut() } }
         }
 }

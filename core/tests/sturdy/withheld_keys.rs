@@ -1,0 +1,326 @@
+//! A key store that does not give a key for long: nothing happens by itself and nothing is lost, and after a day or five starts
+//! before the user's eyes there is a way out that the user may take.
+
+use crate::clocks::HOUR;
+use crate::common::*;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use steadfast::keystore::testing::{FaultyKeyStore, MemoryKeyStore};
+use steadfast::policy::KEY_OFFER_STARTS;
+use steadfast::{
+    AccountId, Error, HostState, Link, Shows, SignIn, SignInAgain, Snapshot, Standing, Steadfast,
+};
+use steadfast_testserver::Server;
+
+/// A device with a key store that fails as it is told.
+struct Phone {
+    server: Server,
+    folder: tempfile::TempDir,
+    keys: Arc<MemoryKeyStore>,
+    faults: FaultyKeyStore,
+    alice: AccountId,
+    /// The name of her key.
+    key: String,
+}
+
+impl Phone {
+    /// Alice is signed in, and the app is not running.
+    async fn signed_in(seed: u64) -> Self {
+        let server = server().await;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Arc::new(MemoryKeyStore::default());
+        let faults = FaultyKeyStore::over(keys.clone(), seed);
+        let core = open_with(folder.path(), &server, Arc::new(faults.clone()));
+        let alice = sign_in(&core, &server, "alice").await;
+        until_live(&core, alice).await;
+        core.close().await;
+        let key = account_key(&keys, alice);
+        Self {
+            server,
+            folder,
+            keys,
+            faults,
+            alice,
+            key,
+        }
+    }
+
+    fn start_in(&self, host: HostState) -> Steadfast {
+        let mut config = config(self.folder.path(), &self.server);
+        config.host_state = host;
+        Steadfast::open(config, Arc::new(self.faults.clone())).unwrap()
+    }
+
+    /// The app is started, and has asked for the key.
+    async fn start(&self) -> (Steadfast, Snapshot) {
+        let core = self.start_in(HostState::Focused);
+        let asked = until(&core, self.alice, |snapshot| {
+            snapshot.standing == Standing::Locked || snapshot.link == Link::Live
+        });
+        let snapshot = asked.await;
+        (core, snapshot)
+    }
+
+    /// The key of Alice's account cannot be read any more, whatever is tried; all others can.
+    fn withhold(&self) {
+        self.faults.fail(100, &self.key);
+    }
+
+    /// So many starts with a key that cannot be read.
+    async fn starts(&self, starts: u32) {
+        for _ in 0..starts {
+            let (core, snapshot) = self.start().await;
+            assert_eq!(snapshot.standing, Standing::Locked);
+            assert!(!snapshot.may_sign_in_again);
+            core.close().await;
+        }
+    }
+
+    /// A way out is offered.
+    async fn offered(seed: u64) -> (Self, Steadfast) {
+        let phone = Self::signed_in(seed).await;
+        phone.withhold();
+        phone.starts(KEY_OFFER_STARTS - 1).await;
+        let (core, _) = phone.start().await;
+        until(&core, phone.alice, |snapshot| snapshot.may_sign_in_again).await;
+        (phone, core)
+    }
+}
+
+fn account_key(keys: &MemoryKeyStore, account: AccountId) -> String {
+    let prefix = format!("account-{}-", account.0);
+    let mut names = keys.names().into_iter();
+    names.find(|name| name.starts_with(&prefix)).unwrap()
+}
+
+/// Hazard B09.
+#[tokio::test]
+async fn what_was_sealed_can_be_read_again_once_the_faults_stop_as_long_as_nobody_chose() {
+    for (seed, percent) in [(11, 1), (12, 50), (13, 100)] {
+        let phone = Phone::signed_in(seed).await;
+        let kept = phone.keys.names();
+        let sessions = phone.server.control().sessions("alice");
+        phone.faults.fail(percent, "");
+        let mut locked = 0;
+        for _ in 0..KEY_OFFER_STARTS + 2 {
+            let (core, snapshot) = phone.start().await;
+            locked += u32::from(snapshot.standing == Standing::Locked);
+            assert_eq!(snapshot.shows(), Shows::Content, "{percent} %");
+            core.close().await;
+        }
+        if percent == 100 {
+            assert_eq!(locked, KEY_OFFER_STARTS + 2);
+        }
+        assert_eq!(
+            phone.keys.names(),
+            kept,
+            "{percent} %: no key was made or deleted"
+        );
+
+        let (core, snapshot) = phone.start().await;
+        assert!(
+            snapshot.may_sign_in_again || percent < 100,
+            "nobody chose, though"
+        );
+        phone.faults.fail(0, "");
+        core.host_state(HostState::Suspended).await.unwrap();
+        core.host_state(HostState::Focused).await.unwrap();
+        let live = until_live(&core, phone.alice).await;
+        assert_eq!(live.standing, Standing::Active);
+        assert!(!live.may_sign_in_again);
+        assert_eq!(core.notices(), []);
+        core.close().await;
+
+        // All is as before: the session, its key, and a count that begins anew.
+        assert_eq!(
+            phone.server.control().sessions("alice").len(),
+            sessions.len()
+        );
+        assert_eq!(phone.keys.names(), kept);
+        phone.withhold();
+        phone.starts(KEY_OFFER_STARTS - 1).await;
+    }
+}
+
+/// Before the offer nothing gives the session up, whoever asks for it.
+///
+/// Hazard B09.
+#[tokio::test]
+async fn until_a_way_out_is_offered_nobody_gives_the_session_up() {
+    let phone = Phone::signed_in(21).await;
+    phone.withhold();
+    phone.starts(KEY_OFFER_STARTS - 2).await;
+    let (core, _) = phone.start().await;
+    let (server, alice) = (&phone.server, phone.alice);
+    let (_, token) = server.control().create_access_token("alice");
+    let refused = Error::KeyStoreUnavailable;
+    let sign_in_again = SignIn::new(server.url(), "alice", PASSWORD);
+    assert_eq!(core.sign_in(sign_in_again).await, Err(refused.clone()));
+    let again = SignInAgain::new(PASSWORD);
+    assert_eq!(
+        core.reauthenticate(alice, again).await,
+        Err(refused.clone())
+    );
+    let adopted = core.adopt_token(server.url(), token.as_str()).await;
+    assert_eq!(adopted, Err(refused.clone()));
+    assert_eq!(core.forget(alice).await, Err(refused));
+    // Another user's account is a new one, as always, and is there at once.
+    let bob = sign_in(&core, server, "bob").await;
+    until_live(&core, bob).await;
+    let locked = core.snapshot(alice).unwrap();
+    assert_eq!(locked.standing, Standing::Locked);
+    assert!(!locked.may_sign_in_again);
+    assert!(phone.keys.names().contains(&phone.key));
+    assert_eq!(core.sign_out(alice).await, Err(Error::KeyStoreUnavailable));
+    assert!(phone.keys.names().contains(&phone.key));
+    core.close().await;
+
+    phone.faults.fail(0, "");
+    let (core, _) = phone.start().await;
+    until_live(&core, alice).await;
+    core.close().await;
+}
+
+/// Takes the way out in each way there is to sign in as the same user: a new key, the same account, the same epoch's successor.
+async fn signed_in_again(seed: u64, choice: impl AsyncFn(&Steadfast, &Phone)) {
+    let (phone, core) = Phone::offered(seed).await;
+    let before = core.snapshot(phone.alice).unwrap();
+    assert_eq!(
+        (before.standing, before.shows()),
+        (Standing::Locked, Shows::Content)
+    );
+    choice(&core, &phone).await;
+    let live = until_live(&core, phone.alice).await;
+    assert_eq!(live.standing, Standing::Active);
+    assert!(!live.may_sign_in_again);
+    assert_eq!(core.accounts().len(), 1);
+    core.close().await;
+
+    // The new session is kept, and the old key goes as soon as the key store lets it.
+    phone.faults.fail(0, "");
+    let (core, _) = phone.start().await;
+    until_live(&core, phone.alice).await;
+    eventually(|| !phone.keys.names().contains(&phone.key)).await;
+    assert_ne!(account_key(&phone.keys, phone.alice), phone.key);
+    core.close().await;
+}
+
+/// Hazard B09.
+#[tokio::test]
+async fn the_user_may_sign_in_again_as_the_same_user() {
+    signed_in_again(31, async |core, phone| {
+        assert_eq!(sign_in(core, &phone.server, "alice").await, phone.alice);
+    })
+    .await;
+    signed_in_again(32, async |core, phone| {
+        let again = SignInAgain::new(PASSWORD);
+        core.reauthenticate(phone.alice, again).await.unwrap();
+    })
+    .await;
+    signed_in_again(33, async |core, phone| {
+        let (_, token) = phone.server.control().create_access_token("alice");
+        let adopted = core.adopt_token(phone.server.url(), token.as_str()).await;
+        assert_eq!(adopted, Ok(phone.alice));
+    })
+    .await;
+}
+
+/// Hazard B09.
+#[tokio::test]
+async fn the_user_may_sign_out_or_have_the_account_forgotten() {
+    let (phone, core) = Phone::offered(41).await;
+    core.sign_out(phone.alice).await.unwrap();
+    let out = core.snapshot(phone.alice).unwrap();
+    assert_eq!(out.shows(), Shows::SignIn(None));
+    assert!(!out.may_sign_in_again);
+    assert_eq!(core.notices(), []);
+    core.close().await;
+    phone.faults.fail(0, "");
+    let core = phone.start_in(HostState::Focused);
+    assert_eq!(
+        core.snapshot(phone.alice).unwrap().standing,
+        Standing::Ended
+    );
+    eventually(|| phone.keys.names() == ["outbox"]).await;
+    assert_eq!(
+        phone.server.control().sessions("alice").len(),
+        1,
+        "the server could not be told"
+    );
+    core.close().await;
+
+    let (phone, core) = Phone::offered(42).await;
+    core.forget(phone.alice).await.unwrap();
+    assert!(core.accounts().is_empty());
+    assert_eq!(
+        core.obligations().len(),
+        1,
+        "what the app stored is to be erased"
+    );
+    core.close().await;
+    phone.faults.fail(0, "");
+    let core = phone.start_in(HostState::Focused);
+    assert!(core.accounts().is_empty());
+    eventually(|| phone.keys.names() == ["outbox"]).await;
+    core.close().await;
+}
+
+/// Pushes before the first unlock after a start: each wakes the app for a moment, and the key cannot be read.
+///
+/// Hazards B04, B09.
+#[tokio::test]
+async fn starts_before_the_first_unlock_never_offer_a_way_out() {
+    let phone = Phone::signed_in(51).await;
+    phone.withhold();
+    for _ in 0..KEY_OFFER_STARTS + 1 {
+        let core = phone.start_in(HostState::Suspended);
+        core.background_check(PATIENCE).await.unwrap();
+        let snapshot = core.snapshot(phone.alice).unwrap();
+        assert_eq!(snapshot.standing, Standing::Locked);
+        assert!(!snapshot.may_sign_in_again);
+        core.close().await;
+    }
+    assert!(
+        !standing(phone.folder.path())
+            .to_string()
+            .contains("unreadable")
+    );
+    phone.starts(KEY_OFFER_STARTS - 1).await;
+}
+
+fn standing(folder: &Path) -> Value {
+    let vault = rusqlite::Connection::open(folder.join("vault/vault.sqlite3")).unwrap();
+    let detail: String = vault
+        .query_row("SELECT standing_detail FROM accounts", [], |row| row.get(0))
+        .unwrap();
+    serde_json::from_str(&detail).unwrap()
+}
+
+/// Has the device have run for so much longer since the key could first not be read.
+fn run_on(folder: &Path, by: i64) {
+    let mut standing = standing(folder);
+    let boot = &mut standing["unreadable"]["boot"];
+    *boot = (boot.as_i64().unwrap() - by).into();
+    let vault = rusqlite::Connection::open(folder.join("vault/vault.sqlite3")).unwrap();
+    vault
+        .execute(
+            "UPDATE accounts SET standing_detail = ?1",
+            [standing.to_string()],
+        )
+        .unwrap();
+}
+
+/// Hazard B09.
+#[tokio::test]
+async fn a_day_without_the_key_offers_a_way_out() {
+    let phone = Phone::signed_in(61).await;
+    phone.withhold();
+    phone.starts(1).await;
+    run_on(phone.folder.path(), 23 * HOUR);
+    phone.starts(1).await;
+    run_on(phone.folder.path(), HOUR);
+    let (core, _) = phone.start().await;
+    until(&core, phone.alice, |snapshot| snapshot.may_sign_in_again).await;
+    core.close().await;
+}
