@@ -184,7 +184,7 @@ mod tests {
         });
         let mut keys = Keys::new(store.clone(), Handle::current());
         // Long for a thread that only has to be woken, on a busy machine too.
-        keys.deadline = Duration::from_secs(1);
+        keys.deadline = Duration::from_secs(2);
         (keys, store, letting_go)
     }
 

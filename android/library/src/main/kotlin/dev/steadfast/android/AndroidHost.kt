@@ -118,12 +118,17 @@ internal class AndroidHost(
                 Foreground.Suspended -> HostState.SUSPENDED
             }
         untilDone {
-            try {
-                states.withLock { core.hostState(hostState) }
-            } finally {
-                // What it could not take is said again, and who asks meanwhile is refused as off screen: it may take a while.
-                heard.value = now.turn
-            }
+            val failed =
+                try {
+                    states.withLock { core.hostState(hostState) }
+                    null
+                } catch (failed: SteadfastException) {
+                    // It is said again, and who asks meanwhile is refused as off screen: it may take a while.
+                    failed
+                }
+            // Not when the next word of the platform has overtaken it: then the core hears that one.
+            heard.value = now.turn
+            failed?.let { throw it }
         }
         told.value = now.state
         if (now.state == Foreground.Suspended) return

@@ -21,8 +21,10 @@ import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
@@ -90,7 +92,11 @@ class SteadfastAndroidTest {
         repeat(RETURNS) {
             suspend(page)
             await { alice.until { it.link == Link.Paused } }
-            page = front()
+            page = Robolectric.buildActivity(Page::class.java).create().start()
+            // On screen, and the focus overtakes what the core is being told of that.
+            val asked = CoroutineScope(Dispatchers.Default).run { List(QUESTIONS) { async { android.core.legacyErasable() } } }
+            page.resume().visible().windowFocusChanged(true)
+            await { asked.awaitAll() }
             assertEquals(1, await { alice.activeSessions() }.count { it.current })
         }
     }
@@ -403,6 +409,9 @@ class SteadfastAndroidTest {
     private companion object {
         /** Long enough for what is at hand. */
         const val SHORT_MILLIS = 200L
+
+        /** How much a page asks while it comes up. */
+        const val QUESTIONS = 20
 
         /** How often the user comes back. */
         const val RETURNS = 10
