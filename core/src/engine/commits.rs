@@ -261,7 +261,9 @@ impl Engine {
             Err(NoToken::Key(KeyTrouble::Unavailable)) if self.may_give_up_token(account.id) => {
                 OldToken::Dropped
             }
-            Err(NoToken::Key(KeyTrouble::Unavailable)) => return Err(Failure::KeyStore),
+            Err(NoToken::Key(KeyTrouble::Unavailable | KeyTrouble::Other)) => {
+                return Err(Failure::KeyStore);
+            }
             Err(NoToken::Store(failure)) => return Err(failure),
         })
     }

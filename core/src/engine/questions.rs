@@ -117,7 +117,7 @@ impl Questions {
                 Ok(_) => Event::KeyReadable,
                 Err(NoToken::Key(trouble)) => Event::KeyUnreadable(trouble),
                 Err(NoToken::Outdated | NoToken::Store(_)) => {
-                    Event::KeyUnreadable(KeyTrouble::Unavailable)
+                    Event::KeyUnreadable(KeyTrouble::Other)
                 }
             };
             account.send(Message::Key(event));

@@ -39,7 +39,9 @@ impl Engine {
         match account.tokens.get(self, id, record.epoch).await {
             Ok(token) => Ok((account, record.epoch, token)),
             Err(NoToken::Outdated) => Err(Error::NotSignedIn),
-            Err(NoToken::Key(KeyTrouble::Unavailable)) => Err(Error::KeyStoreUnavailable),
+            Err(NoToken::Key(KeyTrouble::Unavailable | KeyTrouble::Other)) => {
+                Err(Error::KeyStoreUnavailable)
+            }
             Err(NoToken::Key(KeyTrouble::Absent)) => Err(Error::SessionEnded),
             Err(NoToken::Store(failure)) => Err(failure.into()),
         }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 /// Why there is no token to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoToken {
-    /// What the key store said.
+    /// What the key store said of the account's key, or of the one that its way needs.
     Key(KeyTrouble),
     /// The vault has none under this epoch: the question is outdated.
     Outdated,
@@ -100,7 +100,7 @@ async fn read(engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token
             .complete_way(&account)
             .await
             .map_err(|error| match error {
-                Failure::KeyStore => NoToken::Key(KeyTrouble::Unavailable),
+                Failure::KeyStore => NoToken::Key(KeyTrouble::Other),
                 failure => NoToken::Store(failure),
             })?;
     }

@@ -251,6 +251,8 @@ pub enum KeyTrouble {
     Absent,
     /// Not now: device locked, store busy, deadline passed.
     Unavailable,
+    /// Nothing is said of this key: something else without which the token cannot be sent cannot be read now.
+    Other,
 }
 
 /// What happens on a socket, from dial to end.
@@ -316,6 +318,7 @@ impl Event {
             Self::Answered { answer, .. } => answer.name(),
             Self::KeyUnreadable(KeyTrouble::Absent) => "KeyUnreadable(Absent)",
             Self::KeyUnreadable(KeyTrouble::Unavailable) => "KeyUnreadable(Unavailable)",
+            Self::KeyUnreadable(KeyTrouble::Other) => "KeyUnreadable(Other)",
             Self::KeyReadable => "KeyReadable",
             Self::SignedOut => "SignedOut",
             Self::SignedIn { .. } => "SignedIn",

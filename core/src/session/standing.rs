@@ -99,6 +99,13 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
         (
             Active | Suspect(_) | NeedsMfa | Unverifiable(_),
             Event::KeyUnreadable(KeyTrouble::Unavailable),
+        ) => {
+            lock(draft, &standing);
+            draft.key_was_withheld();
+        }
+        (
+            Active | Suspect(_) | NeedsMfa | Unverifiable(_),
+            Event::KeyUnreadable(KeyTrouble::Other),
         ) => lock(draft, &standing),
         (
             Active | Suspect(_) | NeedsMfa | Locked { .. } | Unverifiable(_),
@@ -450,6 +457,9 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
             draft.key_was_withheld();
             draft.arm_in(Timer::KeyRetry, policy::KEY_RETRY);
         }
+        (Locked { .. }, Event::KeyUnreadable(KeyTrouble::Other)) => {
+            draft.arm_in(Timer::KeyRetry, policy::KEY_RETRY);
+        }
         (Locked { beneath }, Event::KeyReadable) => {
             draft.key_was_given();
             draft.disarm(Timer::KeyRetry);
@@ -561,7 +571,7 @@ pub(super) fn transition(draft: &mut Draft<'_>, event: &Event) {
                 | Hint::WebView
                 | Hint::ShrunkenConfig,
             )
-            | Event::KeyUnreadable(KeyTrouble::Unavailable)
+            | Event::KeyUnreadable(KeyTrouble::Unavailable | KeyTrouble::Other)
             | Event::KeyReadable
             | Event::TimerFired(
                 Timer::Ask
@@ -596,7 +606,6 @@ fn lock(draft: &mut Draft<'_>, beneath: &Standing) {
     draft.state.standing = Locked {
         beneath: Box::new(beneath.clone()),
     };
-    draft.key_was_withheld();
     draft.arm_in(Timer::KeyRetry, policy::KEY_RETRY);
 }
 

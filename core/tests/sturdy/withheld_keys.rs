@@ -9,7 +9,7 @@ use std::sync::Arc;
 use steadfast::keystore::testing::{FaultyKeyStore, MemoryKeyStore};
 use steadfast::policy::KEY_OFFER_STARTS;
 use steadfast::{
-    AccountId, Error, HostState, Link, Shows, SignIn, SignInAgain, Snapshot, Standing, Steadfast,
+    AccountId, Error, HostState, Link, NetworkProfile, Shows, SignIn, SignInAgain, Snapshot, Standing, Steadfast,
 };
 use steadfast_testserver::Server;
 
@@ -27,12 +27,17 @@ struct Phone {
 impl Phone {
     /// Alice is signed in, and the app is not running.
     async fn signed_in(seed: u64) -> Self {
+        Self::signed_in_by(seed, NetworkProfile::default()).await
+    }
+
+    async fn signed_in_by(seed: u64, profile: NetworkProfile) -> Self {
         let server = server().await;
         let folder = tempfile::tempdir().unwrap();
         let keys = Arc::new(MemoryKeyStore::default());
         let faults = FaultyKeyStore::over(keys.clone(), seed);
         let core = open_with(folder.path(), &server, Arc::new(faults.clone()));
-        let alice = sign_in(&core, &server, "alice").await;
+        let by_password = SignIn::new(server.url(), "alice", PASSWORD).with_profile(profile);
+        let alice = core.sign_in(by_password).await.unwrap();
         until_live(&core, alice).await;
         core.close().await;
         let key = account_key(&keys, alice);
@@ -263,6 +268,40 @@ async fn the_user_may_sign_out_or_have_the_account_forgotten() {
     let core = phone.start_in(HostState::Focused);
     assert!(core.accounts().is_empty());
     eventually(|| phone.keys.names() == ["outbox"]).await;
+    core.close().await;
+}
+
+/// An account with a secret for its gateway, which is sealed with the key of what is owed to servers: as long as that cannot be
+/// read nothing is sent with the token, and giving the token up would mend nothing.
+///
+/// Hazard B09.
+#[tokio::test]
+async fn no_way_out_is_offered_or_taken_where_the_accounts_own_key_is_given() {
+    let behind_a_gateway = || NetworkProfile {
+        pre_auth: Some("a secret".into()),
+        ..NetworkProfile::default()
+    };
+    let phone = Phone::signed_in_by(71, behind_a_gateway()).await;
+    phone.faults.fail(100, "outbox");
+    phone.starts(KEY_OFFER_STARTS + 1).await;
+
+    // Both were away until a way out was offered, and the account's own came back.
+    phone.faults.fail(100, "");
+    phone.starts(KEY_OFFER_STARTS - 1).await;
+    let (core, _) = phone.start().await;
+    let offered = until(&core, phone.alice, |snapshot| snapshot.may_sign_in_again);
+    offered.await;
+    phone.faults.fail(100, "outbox");
+    let refused = Err(Error::KeyStoreUnavailable);
+    assert_eq!(core.forget(phone.alice).await, refused);
+    assert_eq!(core.accounts().len(), 1);
+    assert_eq!(core.sign_out(phone.alice).await, refused);
+    core.close().await;
+    assert!(phone.keys.names().contains(&phone.key));
+
+    phone.faults.fail(0, "");
+    let (core, _) = phone.start().await;
+    until_live(&core, phone.alice).await;
     core.close().await;
 }
 

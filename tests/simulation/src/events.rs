@@ -122,6 +122,7 @@ pub fn all(machine: &Machine) -> Vec<Event> {
         Event::ConfigSeen(ConfigSet::Limited),
         Event::KeyUnreadable(KeyTrouble::Absent),
         Event::KeyUnreadable(KeyTrouble::Unavailable),
+        Event::KeyUnreadable(KeyTrouble::Other),
         Event::KeyReadable,
         Event::SignedOut,
         Event::SignedIn {

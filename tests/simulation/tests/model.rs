@@ -89,7 +89,8 @@ impl Pair {
             198..=205 => self.feed(Event::VerifyRequested),
             206..=211 => self.feed(Event::Hint(Hint::Push)),
             212..=214 => {
-                self.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
+                let troubles = [KeyTrouble::Unavailable, KeyTrouble::Other];
+                self.feed(Event::KeyUnreadable(troubles[which % 2]));
                 self.model.locked |= self.model.belief != Belief::Over;
             }
             215..=219 => {

@@ -85,6 +85,26 @@ fn the_fifth_start_before_the_user_offers_a_way_out_and_nothing_happens_by_itsel
     assert!(rig.is("Locked") && !offered(&rig));
 }
 
+/// The way out gives up a token whose key is lost, so it is not for a token whose key is there.
+///
+/// Hazard B09.
+#[test]
+fn what_is_not_this_keys_trouble_locks_and_counts_for_nothing() {
+    let mut rig = Rig::well();
+    for _ in 0..2 * policy::KEY_OFFER_STARTS {
+        rig = start(&rig, HostState::Focused, after(&rig, 5 * HOUR));
+        for _ in 0..3 {
+            rig.feed(Event::KeyUnreadable(KeyTrouble::Other));
+            assert!(rig.is("Locked") && !rig.state.cover() && !offered(&rig));
+            assert_eq!(writes(&mut rig).len(), 0);
+        }
+        rig.advance(minutes(2));
+        assert!(rig.take().contains(&Effect::ReadKey), "it is asked on");
+    }
+    rig.feed(Event::KeyReadable);
+    assert!(rig.is("Active"));
+}
+
 /// Hazards B04, B09.
 #[test]
 fn starts_in_the_background_count_for_nothing() {
