@@ -9,7 +9,8 @@ use std::sync::Arc;
 use steadfast::keystore::testing::{FaultyKeyStore, MemoryKeyStore};
 use steadfast::policy::KEY_OFFER_STARTS;
 use steadfast::{
-    AccountId, Error, HostState, Link, NetworkProfile, Shows, SignIn, SignInAgain, Snapshot, Standing, Steadfast,
+    AccountId, Error, HostState, Link, NetworkProfile, Shows, SignIn, SignInAgain, Snapshot,
+    Standing, Steadfast,
 };
 use steadfast_testserver::Server;
 
