@@ -134,16 +134,19 @@ impl Keys {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+    use tokio::task::JoinHandle;
 
     /// Answers at once of every key but those of its list, whose calls wait until they are let go.
     struct Hanging {
         names: Vec<&'static str>,
         let_go: std::sync::Mutex<mpsc::Receiver<()>>,
+        begun: std::sync::Mutex<Vec<String>>,
         returned: std::sync::Mutex<Vec<String>>,
     }
 
     impl Hanging {
         fn enter(&self, name: &str) {
+            self.begun.lock().unwrap().push(name.to_owned());
             if self.names.contains(&name) {
                 // Not under the lock, or a second one would wait for the first.
                 while self.let_go.lock().unwrap().try_recv() == Err(mpsc::TryRecvError::Empty) {
@@ -180,6 +183,7 @@ mod tests {
         let store = Arc::new(Hanging {
             names: names.to_vec(),
             let_go: std::sync::Mutex::new(let_go),
+            begun: std::sync::Mutex::default(),
             returned: std::sync::Mutex::default(),
         });
         let mut keys = Keys::new(store.clone(), Handle::current());
@@ -198,7 +202,11 @@ mod tests {
     }
 
     async fn eventually(reached: impl AsyncFn() -> bool) {
-        let look = async { while !reached().await {} };
+        let look = async {
+            while !reached().await {
+                tokio::task::yield_now().await;
+            }
+        };
         tokio::time::timeout(Duration::from_secs(60), look)
             .await
             .unwrap();
@@ -212,17 +220,43 @@ mod tests {
         assert_eq!(answers, (None, None, Some(KeyAnswer::Absent)));
     }
 
-    /// What a caller has gone away from keeps its turn too.
+    /// Asks, and returns when the store was reached.
+    async fn begin(
+        keys: &Keys,
+        store: &Hanging,
+        name: &'static str,
+    ) -> JoinHandle<Option<KeyAnswer>> {
+        let asking = keys.clone();
+        let asked = tokio::spawn(async move { load(&asking, name).await });
+        let begun = async || store.begun.lock().unwrap().iter().any(|begun| begun == name);
+        eventually(begun).await;
+        asked
+    }
+
     #[tokio::test]
     async fn a_call_is_not_overtaken_within_its_deadline() {
         let (mut keys, store, letting_go) = keys(&["slow"]);
         keys.deadline = Duration::from_secs(60);
-        let slow = tokio::time::timeout(Duration::from_millis(100), load(&keys, "slow")).await;
-        assert!(slow.is_err());
-        let next = load(&keys, "next");
+        let slow = begin(&keys, &store, "slow").await;
+        let mut next = tokio::spawn(async move { load(&keys, "next").await });
+        let early = tokio::time::timeout(Duration::from_millis(200), &mut next).await;
+        assert!(early.is_err());
         letting_go.send(()).unwrap();
-        assert_eq!(next.await, Some(KeyAnswer::Absent));
+        assert_eq!(next.await.unwrap(), Some(KeyAnswer::Absent));
+        assert_eq!(slow.await.unwrap(), Some(KeyAnswer::Absent));
         assert_eq!(store.returned(), ["slow", "next"]);
+    }
+
+    /// The deadline of a call is kept although nobody waits for its answer any more: the next one would else be handed to the
+    /// thread on which it hangs.
+    #[tokio::test]
+    async fn a_call_whose_caller_went_away_holds_nobody_up_past_its_deadline() {
+        let (keys, store, _letting_go) = keys(&["slow"]);
+        let slow = begin(&keys, &store, "slow").await;
+        slow.abort();
+        assert!(slow.await.unwrap_err().is_cancelled());
+        assert_eq!(load(&keys, "next").await, Some(KeyAnswer::Absent));
+        assert_eq!(store.returned(), ["next"]);
     }
 
     #[tokio::test]
