@@ -210,7 +210,9 @@ impl Steadfast {
     /// # Errors
     /// [`Error::NoSuchAccount`]; [`Error::Suspended`], then nothing was done. [`Error::KeyStoreUnavailable`],
     /// [`Error::StoreUnavailable`] and [`Error::DiskFull`] if it could not be stored: content is covered from now on, and
-    /// it is tried again until it is; on a full disk the key is destroyed at once and the server's part is not guaranteed.
+    /// while the app runs it is tried again until it is. On a full disk the key is destroyed at once and the server's part is
+    /// not guaranteed. For a session whose key cannot be read it is done as soon as that can be, or, without the server, as
+    /// soon as [`Snapshot::may_sign_in_again`](crate::Snapshot::may_sign_in_again) offers it: the user has asked for it.
     pub async fn sign_out(&self, id: AccountId) -> Result<(), Error> {
         let engine = self.engine().clone();
         self.engine()

@@ -99,7 +99,8 @@ public class Account internal constructor(
     /**
      * Signs out: here first, at once and durably, then at the server, offline as soon as that can be reached. While the account's
      * key cannot be read that fails with `key_store_unavailable`, until `maySignInAgain` offers it: then the server cannot be
-     * told.
+     * told. What failed so is still wanted: content is covered, and while the app runs it is done as soon as the key can be read
+     * or the offer is made.
      */
     public suspend fun signOut(): Unit = act { it.signOut(id) }
 
