@@ -228,7 +228,14 @@ mod tests {
     ) -> JoinHandle<Option<KeyAnswer>> {
         let asking = keys.clone();
         let asked = tokio::spawn(async move { load(&asking, name).await });
-        let begun = async || store.begun.lock().unwrap().iter().any(|begun| begun == name);
+        let begun = async || {
+            store
+                .begun
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|begun| begun == name)
+        };
         eventually(begun).await;
         asked
     }
