@@ -175,7 +175,7 @@ public class Steadfast internal constructor(
     ): Unit = access.ask { it.reminderSet(id, atMillis) }
 
     /** Where the app is. On Android the library says it. With `SUSPENDED` it returns when no socket and no file is open. */
-    public suspend fun hostState(state: HostState): Unit = access.askAtOnce { it.hostState(state) }.also { showWhatWasDone() }
+    public suspend fun hostState(state: HostState): Unit = actAtOnce { it.hostState(state) }
 
     /** The network changed, or came or went. On Android the library says it. */
     public suspend fun networkChanged(
@@ -187,16 +187,16 @@ public class Steadfast internal constructor(
      * A push arrived: any that the app does not know belongs here first. Takes at most 15 seconds, also in a process that was
      * started for it, and says what the user is to see. No push by itself signs anybody out.
      */
-    public suspend fun pushReceived(values: Map<String, String>): PushReceived = act { it.pushReceived(values) }
+    public suspend fun pushReceived(values: Map<String, String>): PushReceived = actAtOnce { it.pushReceived(values) }
 
     /** As the other one, with the values as a JSON object, for apps whose push service hands over such a text. */
-    public suspend fun pushReceivedJson(json: String): PushReceived = act { it.pushReceivedJson(json) }
+    public suspend fun pushReceivedJson(json: String): PushReceived = actAtOnce { it.pushReceivedJson(json) }
 
     /**
      * Asks about every session and pays what is owed to servers, within [deadlineMillis], at most 15 seconds; gives what the
      * user is to be told. Android's library calls it once an hour.
      */
-    public suspend fun backgroundCheck(deadlineMillis: Long): List<Notice> = act { it.backgroundCheck(deadlineMillis) }
+    public suspend fun backgroundCheck(deadlineMillis: Long): List<Notice> = actAtOnce { it.backgroundCheck(deadlineMillis) }
 
     /**
      * The id under which the platform delivers pushes to this device, as `deviceIdOfPushToken` makes it; `null` for none.
@@ -236,6 +236,9 @@ public class Steadfast internal constructor(
 
     /** An operation after which what the properties show is what it did. */
     internal suspend fun <T> act(call: suspend (Core) -> T): T = access.ask(call).also { showWhatWasDone() }
+
+    /** As [act], for what the core does wherever the app is. */
+    private suspend fun <T> actAtOnce(call: suspend (Core) -> T): T = access.askAtOnce(call).also { showWhatWasDone() }
 
     private suspend fun showWhatWasDone() =
         try {

@@ -29,6 +29,7 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeoutOrNull
 import java.util.concurrent.atomic.AtomicReference
 
 /** Stands between the platform and the core: what each has to say to the other goes through here, and nowhere else. */
@@ -98,11 +99,13 @@ internal class AndroidHost(
 
     /**
      * Whoever asks something while the app is in front is not refused because the core has not heard of that yet. It is told
-     * in the background, and a page may ask while it comes up.
+     * in the background, and a page may ask while it comes up. Not for long: the core serves before every account has settled,
+     * and one whose key the Keystore does not give must not hold up the others.
      */
     private suspend fun untilHeard() {
         val now = place.value
-        if (now.state != Foreground.Suspended && heard.value < now.turn) heard.firstOrClosed { it >= now.turn }
+        if (now.state == Foreground.Suspended || heard.value >= now.turn) return
+        withTimeoutOrNull(HEARD_MILLIS) { heard.firstOrClosed { it >= now.turn } }
     }
 
     private suspend fun <T : Any> Flow<T>.firstOrClosed(condition: (T) -> Boolean) {
@@ -323,6 +326,9 @@ internal class AndroidHost(
 
         /** As long as the core takes at most. */
         const val CHECK_MILLIS = 15_000L
+
+        /** Longer than the core takes to close its store and to open it again. */
+        const val HEARD_MILLIS = 5_000L
 
         const val STORE_NEWER = "store_newer"
 
