@@ -117,8 +117,8 @@ pub(crate) struct Engine {
     path: Mutex<NetworkPath>,
     /// The number of the last call that told the host's state.
     host_turn: watch::Sender<u64>,
-    /// Wakes whoever waits for an answer on a network that is not there any more.
-    another_way: Notify,
+    /// How often the network has changed; wakes whoever waits for an answer on one that is not there any more.
+    ways: watch::Sender<u64>,
     outbox: Outbox,
     legacy: Legacy,
     web_views: WebViews,
@@ -236,7 +236,7 @@ impl Engine {
             host: watch::Sender::new(host),
             path: Mutex::new(NetworkPath::Up),
             host_turn: watch::Sender::new(0),
-            another_way: Notify::new(),
+            ways: watch::Sender::new(0),
             outbox: Outbox::default(),
             legacy: Legacy::default(),
             web_views: WebViews::default(),

@@ -54,6 +54,25 @@ enum Tried {
     Again,
 }
 
+/// A session that is being ended at a server, and how many changes of the network had been when that was last asked which
+/// installation it is.
+struct Ending<'a> {
+    rest: &'a Rest,
+    entry: &'a OutboxEntry,
+    token: &'a Token,
+    asked: Option<u64>,
+}
+
+/// Which installation answers at the address that a session is owed to.
+enum Led {
+    /// Its own, or none that can be told from it.
+    Home,
+    /// Another one than that of this user.
+    Elsewhere(String),
+    /// Nobody has said so.
+    Unheard,
+}
+
 impl Engine {
     pub(crate) fn start_outbox(self: &Arc<Self>) {
         let engine = self.clone();
@@ -170,13 +189,14 @@ impl Engine {
         let Some(rest) = profile.and_then(|profile| self.rest(address, &profile).ok()) else {
             return Tried::Again;
         };
-        if let Some(user_id) = self.led_elsewhere(&rest, entry).await
-            && !self.is_own_after_all(&rest, entry, &token, &user_id).await
-        {
-            return Tried::Again;
-        }
+        let mut ending = Ending {
+            rest: &rest,
+            entry,
+            token: &token,
+            asked: None,
+        };
         match SignInMethod::from_code(&entry.payload) {
-            Some(SignInMethod::AccessToken) => return self.remove_row(&rest, &token).await,
+            Some(SignInMethod::AccessToken) => return self.remove_row(&mut ending).await,
             Some(
                 SignInMethod::Password
                 | SignInMethod::Sso
@@ -186,56 +206,97 @@ impl Engine {
             // A stray, or a way that only a newer version knows: proved like any session.
             None => {}
         }
-        if !matches!(self.unless_lost(rest.logout(&token)).await, Some(Ok(_))) {
-            return Tried::Again;
-        }
-        if self.is_gone(&rest, entry, &token).await {
+        // Whoever answers after a change of the network is asked who it is before it sees the token, and before its word
+        // strikes anything out.
+        let gone = self.has_heard(&mut ending).await
+            && self.is_gone(&mut ending).await
+            && self.answers_for(&mut ending).await;
+        if gone {
             Tried::Done(OutboxProof::SessionGone)
         } else {
             Tried::Again
         }
     }
 
-    /// Whose session it is, if another installation answers than the one that it is owed to: it knows nothing of the session,
-    /// would say so, and has no business with the token.
-    async fn led_elsewhere(&self, rest: &Rest, entry: &OutboxEntry) -> Option<String> {
+    /// Whether the installation that a session is owed to is the one that answers. Another one knows nothing of the session,
+    /// would say so, and has no business with the token. Asked once for each network and not until none changes any more, so
+    /// that one that flaps keeps nothing owed.
+    async fn answers_for(&self, ending: &mut Ending<'_>) -> bool {
+        let way = self.way();
+        if ending.asked == Some(way) {
+            return true;
+        }
+        let own = match self.led(ending.rest, ending.entry).await {
+            Led::Home => true,
+            Led::Elsewhere(user_id) => self.is_own_after_all(ending, &user_id).await,
+            Led::Unheard => false,
+        };
+        ending.asked = own.then_some(way);
+        own
+    }
+
+    async fn led(&self, rest: &Rest, entry: &OutboxEntry) -> Led {
         let id = entry.account;
-        // Where the account was removed, what was known of its server went with it.
-        let record = self.vault(move |vault| vault.account(id)).await.ok()??;
-        let own = installation::of(&record.server)?;
-        let asking = installation::config(rest);
-        let config = self.unless_lost(asking).await?.ok()?;
-        installation::is_other(Some(&own), &config, self.config.clear_text)
-            .then_some(record.user_id)
+        let record = match self.vault(move |vault| vault.account(id)).await {
+            Ok(Some(record)) => record,
+            // Where the account was removed, what was known of its server went with it.
+            Ok(None) => return Led::Home,
+            Err(_) => return Led::Unheard,
+        };
+        let Some(own) = installation::of(&record.server) else {
+            return Led::Home;
+        };
+        match self.unless_lost(installation::config(rest)).await {
+            Some(Ok(config))
+                if installation::is_other(Some(&own), &config, self.config.clear_text) =>
+            {
+                Led::Elsewhere(record.user_id)
+            }
+            Some(Ok(_)) => Led::Home,
+            // Silence for so long is that of a server that hides its id.
+            Some(Err(_)) if self.is_owed_long(entry) => Led::Home,
+            Some(Err(_)) | None => Led::Unheard,
+        }
     }
 
     /// Whether the server under another id knows the session: then it is the own one, which was given a new id after the
     /// sign-out, when nobody was left to learn it. Asked only when a name that leads elsewhere by mistake would have been put
     /// right, because the question carries the token.
-    async fn is_own_after_all(
-        &self,
-        rest: &Rest,
-        entry: &OutboxEntry,
-        token: &Token,
-        user_id: &str,
-    ) -> bool {
+    async fn is_own_after_all(&self, ending: &Ending<'_>, user_id: &str) -> bool {
+        self.is_owed_long(ending.entry)
+            && matches!(
+                self.judged(ending, user_id).await,
+                Some(Evidence::Valid { .. })
+            )
+    }
+
+    fn is_owed_long(&self, entry: &OutboxEntry) -> bool {
         let owed_for = self.times.wall().0.saturating_sub(entry.created_at.0);
-        let long = u64::try_from(owed_for)
-            .is_ok_and(|millis| Duration::from_millis(millis) >= policy::OWED_ELSEWHERE);
-        long && matches!(
-            self.judged(rest, entry, token, user_id).await,
-            Some(Evidence::Valid { .. })
-        )
+        u64::try_from(owed_for)
+            .is_ok_and(|millis| Duration::from_millis(millis) >= policy::OWED_ELSEWHERE)
+    }
+
+    /// Whether the server answered a logout, whatever it said.
+    async fn has_heard(&self, ending: &mut Ending<'_>) -> bool {
+        self.answers_for(ending).await
+            && matches!(
+                self.unless_lost(ending.rest.logout(ending.token)).await,
+                Some(Ok(_))
+            )
     }
 
     /// Takes the row of an access token's session off the server's list, so that no push goes to this device any more. The
     /// token stays good, and asking with it would make a new row.
-    async fn remove_row(&self, rest: &Rest, token: &Token) -> Tried {
-        let logout = async {
-            let answer = self.unless_lost(rest.logout(token)).await;
-            matches!(answer, Some(Ok(answer)) if answer.outcome == Answered::Done(()))
-        };
-        if self.is_healthy(rest).await && logout.await && self.is_healthy(rest).await {
+    async fn remove_row(&self, ending: &mut Ending<'_>) -> Tried {
+        let removed = self.is_healthy(ending.rest).await
+            && self.answers_for(ending).await
+            && matches!(
+                self.unless_lost(ending.rest.logout(ending.token)).await,
+                Some(Ok(answer)) if answer.outcome == Answered::Done(())
+            )
+            && self.is_healthy(ending.rest).await
+            && self.answers_for(ending).await;
+        if removed {
             Tried::Done(OutboxProof::LoggedOut)
         } else {
             Tried::Again
@@ -243,29 +304,23 @@ impl Engine {
     }
 
     /// Whether the token is met with evidence of a gone session, between two healthy answers about the database.
-    async fn is_gone(&self, rest: &Rest, entry: &OutboxEntry, token: &Token) -> bool {
-        if !self.is_healthy(rest).await {
+    async fn is_gone(&self, ending: &mut Ending<'_>) -> bool {
+        if !self.is_healthy(ending.rest).await || !self.answers_for(ending).await {
             return false;
         }
-        let evidence = self.judged(rest, entry, token, "").await;
-        matches!(evidence, Some(Evidence::Gone { .. })) && self.is_healthy(rest).await
+        let evidence = self.judged(ending, "").await;
+        matches!(evidence, Some(Evidence::Gone { .. })) && self.is_healthy(ending.rest).await
     }
 
     /// What the server says of the token; `None` without an answer.
-    async fn judged(
-        &self,
-        rest: &Rest,
-        entry: &OutboxEntry,
-        token: &Token,
-        user_id: &str,
-    ) -> Option<Evidence> {
+    async fn judged(&self, ending: &Ending<'_>, user_id: &str) -> Option<Evidence> {
         let nonce = self.times.wall().0.to_string();
-        let asking = rest.users_me(token, &nonce);
+        let asking = ending.rest.users_me(ending.token, &nonce);
         let reply = self.unless_lost(asking).await?.ok()?;
         let seen = RequestIds::default();
         let expected = Expected {
-            request_epoch: entry.epoch,
-            current_epoch: entry.epoch,
+            request_epoch: ending.entry.epoch,
+            current_epoch: ending.entry.epoch,
             user_id,
             seen: &seen,
             learned: None,

@@ -74,17 +74,23 @@ impl Engine {
         Ok(account.rest.dialler())
     }
 
-    /// The network changed: what was asked on the last one may never be answered, and must hold nothing up.
+    /// The network changed: what was asked on the last one may never be answered, and must hold nothing up; and whoever
+    /// answered there says nothing of who answers here.
     pub(super) fn way_changed(&self) {
-        self.another_way.notify_waiters();
+        self.ways.send_modify(|count| *count += 1);
+    }
+
+    /// How often the network has changed.
+    pub(super) fn way(&self) -> u64 {
+        *self.ways.borrow()
     }
 
     /// Asks a server something for a round of work in the background; `None` if the question seems lost with its network.
     pub(super) async fn unless_lost<T>(&self, asking: impl Future<Output = T>) -> Option<T> {
-        let another_way = self.another_way.notified();
+        let mut ways = self.ways.subscribe();
         let patience = tokio::time::sleep(policy::LOST_WITH_ITS_NETWORK);
         // Both, so that a network that flaps cuts short nothing that would be answered.
-        let lost = async { tokio::join!(another_way, patience) };
+        let lost = async { tokio::join!(ways.changed(), patience) };
         tokio::select! {
             answer = asking => Some(answer),
             _ = lost => None,

@@ -19,6 +19,9 @@ use url::Url;
 cases![
     it_ends_nothing_and_the_session_is_there_when_the_own_server_is,
     a_sign_out_stays_owed_to_the_own_server,
+    a_sign_out_is_not_paid_where_the_question_who_answers_was_lost,
+    a_sign_out_is_not_paid_where_the_question_who_answers_failed,
+    a_sign_out_that_another_network_overtakes_stays_owed,
     an_own_server_under_a_new_id_is_known_by_its_200,
     a_revocation_counts_although_the_server_hides_its_id,
     a_revocation_counts_although_the_server_does_not_answer_for_its_id,
@@ -28,6 +31,8 @@ cases![
 const GROWN_UP: Duration = Duration::from_secs(60);
 const CONFIG: &str = "/api/v4/config/client";
 const ME: &str = "/api/v4/users/me";
+const PING: &str = "/api/v4/system/ping";
+const LOGOUT: &str = "/api/v4/users/logout";
 
 /// Signed in, and the core knows which installation it is.
 async fn acquainted(device: &Device, user: &User) {
@@ -108,13 +113,98 @@ async fn a_sign_out_stays_owed_to_the_own_server(world: &World) {
     let from = until_asked(&device, other.control(), 0, CONFIG).await;
     until_asked(&device, other.control(), from, CONFIG).await;
     assert_eq!(world.control().sessions(world.alice.name).len(), 1);
-    let tokens = |record: &RequestRecord| record.path == ME || record.path.ends_with("/logout");
     let asked = other.control().requests();
-    assert!(!asked.iter().any(tokens), "{asked:#?}");
+    assert!(!asked.iter().any(shows_the_token), "{asked:#?}");
+    until_paid_at_home(world, &device).await;
+}
+
+fn shows_the_token(record: &RequestRecord) -> bool {
+    record.path == ME || record.path == LOGOUT
+}
+
+/// Signed out without a network, which then leads to the own server.
+async fn signed_out_at_home(world: &World) -> Device {
+    let device = world.device(Kind::Android).await;
+    acquainted(&device, &world.alice).await;
+    world.sessions_grow_up();
+    device.airplane_on();
+    let signed_out = device.core().sign_out(device.account()).await;
+    signed_out.expect("signed out");
+    device
+}
+
+/// The other installation is asked who it is, and again in the next try; it never sees the token.
+async fn until_passed_by(device: &Device, other: &Server) {
+    let control = other.control();
+    let telling = |record: &RequestRecord| record.path == CONFIG || shows_the_token(record);
+    let mut from = 0;
+    for _ in 0..2 {
+        let asked = control.wait_from(from, telling);
+        let asked = device.patiently("who it is", asked).await;
+        assert_eq!(asked.path, CONFIG, "{:#?}", control.requests());
+        from = asked.number + 1;
+    }
+}
+
+async fn until_paid_at_home(world: &World, device: &Device) {
+    assert_eq!(world.control().sessions(world.alice.name).len(), 1);
     device.network.lead_to(None).reset();
     device.open().await;
     device.say_network(NetworkPath::Up);
     world.until_sessions(&world.alice, 0).await;
+}
+
+/// Hazard D13.
+async fn a_sign_out_is_not_paid_where_the_question_who_answers_was_lost(world: &World) {
+    let other = world.second_server().await;
+    let device = signed_out_at_home(world).await;
+    let from = world.control().request_count();
+    world.control().hold_back(Some(CONFIG));
+    device.airplane_off();
+    until_asked(&device, world.control(), from, CONFIG).await;
+    device.network.lead_to(address(other));
+    device.say_network(NetworkPath::Up);
+    until_passed_by(&device, other).await;
+    world.control().hold_back(None);
+    until_paid_at_home(world, &device).await;
+}
+
+/// The app says nothing of the network that it is on now.
+///
+/// Hazard D13.
+async fn a_sign_out_is_not_paid_where_the_question_who_answers_failed(world: &World) {
+    let other = world.second_server().await;
+    let device = signed_out_at_home(world).await;
+    let from = world.control().request_count();
+    world.control().hold_back(Some(CONFIG));
+    device.airplane_off();
+    until_asked(&device, world.control(), from, CONFIG).await;
+    device.network.lead_to(address(other)).reset();
+    until_passed_by(&device, other).await;
+    world.control().hold_back(None);
+    until_paid_at_home(world, &device).await;
+}
+
+/// Its own server takes a sign-out and does not end the session, since its database is away; then the name leads elsewhere.
+///
+/// Hazard D13.
+async fn a_sign_out_that_another_network_overtakes_stays_owed(world: &World) {
+    let other = world.second_server().await;
+    let device = signed_out_at_home(world).await;
+    let control = world.control();
+    let from = control.request_count();
+    control.database(Database::Stopped);
+    control.hold_back(Some(LOGOUT));
+    device.airplane_off();
+    let from = until_asked(&device, control, from, LOGOUT).await;
+    control.database(Database::Healthy);
+    control.hold_back(Some(PING));
+    until_asked(&device, control, from, PING).await;
+    device.network.lead_to(address(other));
+    device.say_network(NetworkPath::Up);
+    control.hold_back(None);
+    until_passed_by(&device, other).await;
+    until_paid_at_home(world, &device).await;
 }
 
 /// Somebody deleted the id, and the server made itself another; the device still has the old one. It must not keep anybody in.
