@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 /// How a dial went.
 pub(crate) enum Dialled {
     Open(SocketHandle),
-    NoToken(NoToken),
+    NoToken(Epoch, NoToken),
     Failed(UpgradeError),
 }
 
@@ -95,7 +95,7 @@ impl Sockets {
                 Err(error) => {
                     account.send(Message::Dialled {
                         socket: id,
-                        outcome: Dialled::NoToken(error),
+                        outcome: Dialled::NoToken(epoch, error),
                     });
                     return;
                 }
@@ -147,11 +147,11 @@ impl Sockets {
                 open.handle = Some(handle);
                 Some(SocketEvent::Upgraded)
             }
-            Dialled::NoToken(error) => {
+            Dialled::NoToken(epoch, error) => {
                 self.open = None;
                 if let NoToken::Key(trouble) = error {
-                    self.account
-                        .send(Message::Key(Event::KeyUnreadable(trouble)));
+                    let event = Some(Event::KeyUnreadable(trouble));
+                    self.account.send(Message::Key { epoch, event });
                 }
                 Some(SocketEvent::DialFailed {
                     why: UnknownWhy::Other,

@@ -82,7 +82,8 @@ impl Questions {
                     match account.tokens.get(&engine, account.id, epoch).await {
                         Ok(token) => ask_with(&engine, &account, question, epoch, &token).await,
                         Err(NoToken::Key(trouble)) => {
-                            account.send(Message::Key(Event::KeyUnreadable(trouble)));
+                            let event = Some(Event::KeyUnreadable(trouble));
+                            account.send(Message::Key { epoch, event });
                             return;
                         }
                         Err(NoToken::Outdated | NoToken::Store(_)) => Returned::NoToken(question),
@@ -114,13 +115,12 @@ impl Questions {
         let account = self.account.clone();
         self.engine.spawn(async move {
             let event = match account.tokens.get(&engine, account.id, epoch).await {
-                Ok(_) => Event::KeyReadable,
-                Err(NoToken::Key(trouble)) => Event::KeyUnreadable(trouble),
-                Err(NoToken::Outdated | NoToken::Store(_)) => {
-                    Event::KeyUnreadable(KeyTrouble::Other)
-                }
+                Ok(_) => Some(Event::KeyReadable),
+                Err(NoToken::Key(trouble)) => Some(Event::KeyUnreadable(trouble)),
+                Err(NoToken::Store(_)) => Some(Event::KeyUnreadable(KeyTrouble::Other)),
+                Err(NoToken::Outdated) => None,
             };
-            account.send(Message::Key(event));
+            account.send(Message::Key { epoch, event });
         });
     }
 

@@ -1,5 +1,6 @@
 //! The account's token: read from the vault, opened with the key from the key store, kept in memory while it is current.
 
+use crate::engine::worker::Message;
 use crate::engine::{Engine, Failure};
 use crate::keystore::KeyAnswer;
 use crate::secret::Token;
@@ -40,7 +41,8 @@ impl TokenCache {
         }
         let token = read(engine, account, epoch).await?;
         if let Ok(account) = engine.account(account) {
-            account.event(Event::KeyReadable);
+            let event = Some(Event::KeyReadable);
+            account.send(Message::Key { epoch, event });
         }
         *cached = Some((epoch, token.clone()));
         Ok(token)

@@ -70,8 +70,8 @@ pub(crate) enum Message {
     Host(HostState, oneshot::Sender<()>),
     /// A question came back.
     Returned { ticket: Ticket, returned: Returned },
-    /// The key store did or did not give the key.
-    Key(Event),
+    /// Of the key of this epoch: the key store did or did not give it; nothing, if the vault no longer knows it.
+    Key { epoch: Epoch, event: Option<Event> },
     /// Something happened on a socket.
     Wire { socket: SocketId, event: WireEvent },
     /// A dial came to its end.
@@ -96,8 +96,8 @@ pub(crate) struct Worker {
     sockets: Sockets,
     waiters: Vec<Waiter>,
     signing_out: Vec<oneshot::Sender<Result<(), Failure>>>,
-    /// The key store was asked and has not answered yet.
-    reading_key: bool,
+    /// The key store was asked for the key of this epoch and has not answered yet.
+    reading_key: Option<Epoch>,
     /// The expiry that was already told to the machine.
     expiry_told: Option<UnixMillis>,
     /// When the session was asked about because of it, until the user is told or need not be.
@@ -114,7 +114,7 @@ impl Worker {
             state,
             waiters: Vec::new(),
             signing_out: Vec::new(),
-            reading_key: false,
+            reading_key: None,
             expiry_told: None,
             expiry_asked: None,
         }
@@ -172,9 +172,13 @@ impl Worker {
     async fn take(&mut self, message: Message) {
         match message {
             Message::Event(event) => self.feed(event).await,
-            Message::Key(event) => {
-                self.reading_key = false;
-                self.feed(event).await;
+            Message::Key { epoch, event } => {
+                self.reading_key.take_if(|reading| *reading == epoch);
+                // A sign-in may have come between: what is said of the old key is nothing to the new session.
+                match event.filter(|_| epoch == self.state.epoch()) {
+                    Some(event) => self.feed(event).await,
+                    None => self.answer_waiters(),
+                }
             }
             Message::Verify(done) => {
                 self.waiters.push(Waiter {
@@ -485,8 +489,9 @@ impl Worker {
                 return Some(commit_event(ticket, outcome));
             }
             Effect::ReadKey => {
-                self.reading_key = true;
-                self.questions.read_key(self.state.epoch());
+                let epoch = self.state.epoch();
+                self.reading_key = Some(epoch);
+                self.questions.read_key(epoch);
             }
             // The machine's own table of timers is what the loop looks at.
             Effect::StartTimer { .. } | Effect::StopTimer { .. } => {}
@@ -542,7 +547,7 @@ impl Worker {
         let looking = view.standing == StandingView::Suspect
             || self.state.is_asking()
             || self.state.is_ending()
-            || self.reading_key;
+            || self.reading_key == Some(self.state.epoch());
         // A muted hint, or a suspended app: nothing will be asked, so nobody waits for it.
         let will_ask = self.state.timers().contains_key(&Timer::Ask);
         let verdicts = self.state.verdicts();
@@ -582,5 +587,76 @@ pub(crate) fn public_standing(view: StandingView) -> (PublicStanding, Option<Rea
         StandingView::NeedsMfa => (PublicStanding::NeedsMfa, None),
         StandingView::Locked => (PublicStanding::Locked, None),
         StandingView::Unverifiable => (PublicStanding::Unverifiable, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SignInMethod;
+    use crate::engine::sign_in::NewSession;
+    use crate::keystore::testing::MemoryKeyStore;
+    use crate::secret::Token;
+    use crate::server::{NetworkProfile, ServerAddress, SignedIn};
+    use crate::session::{AccountId, KeyTrouble};
+    use crate::{Config, Device, DeviceKind};
+
+    /// Nothing listens there.
+    const NOWHERE: &str = "https://127.0.0.1:9";
+
+    async fn sign_in(engine: &Arc<Engine>, token: &str) -> AccountId {
+        let address = ServerAddress::parse(NOWHERE, engine.config.clear_text).unwrap();
+        let rest = engine.rest(address, &NetworkProfile::default()).unwrap();
+        let user = r#"{"id": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "username": "alice"}"#;
+        let session = NewSession {
+            signed_in: SignedIn {
+                token: Token::new(token).unwrap(),
+                csrf: None,
+                user: serde_json::from_str(user).unwrap(),
+                date: None,
+                version_id: None,
+            },
+            method: SignInMethod::Password,
+            device_id: None,
+        };
+        engine.keep(&rest, session).await.unwrap()
+    }
+
+    async fn settled(account: &Account) {
+        let (done, settled) = oneshot::channel();
+        account.send(Message::Settled(done));
+        settled.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_said_of_the_key_of_a_session_before_is_nothing_to_this_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Device::new(DeviceKind::IPhone, "2.43.0", "799", "18.1", "iPhone15,4");
+        let keys = Arc::new(MemoryKeyStore::default());
+        let engine = Engine::open(Config::new(folder.path(), device), keys).unwrap();
+        let alice = sign_in(&engine, "aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
+        let before = engine.vault(move |vault| vault.account(alice)).await;
+        let before = before.unwrap().unwrap().epoch;
+        assert_eq!(
+            sign_in(&engine, "bbbbbbbbbbbbbbbbbbbbbbbbbb").await,
+            alice
+        );
+
+        let account = engine.account(alice).unwrap();
+        let tell = async |epoch, event| {
+            let event = Some(event);
+            account.send(Message::Key { epoch, event });
+            settled(&account).await;
+            engine.snapshot(alice).unwrap().standing
+        };
+        let withheld = Event::KeyUnreadable(KeyTrouble::Unavailable);
+        for event in [withheld.clone(), Event::KeyUnreadable(KeyTrouble::Absent)] {
+            assert_eq!(tell(before, event).await, PublicStanding::Active);
+        }
+        let locked = tell(before.next(), withheld).await;
+        assert_eq!(locked, PublicStanding::Locked);
+        let unlocked = tell(before, Event::KeyReadable).await;
+        assert_eq!(unlocked, PublicStanding::Locked);
+        engine.close().await;
     }
 }
