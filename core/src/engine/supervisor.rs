@@ -161,7 +161,10 @@ impl Supervisor {
 fn concerns_the_next(message: &Message) -> bool {
     !matches!(
         message,
-        Message::Returned { .. } | Message::Key { .. } | Message::Wire { .. } | Message::Dialled { .. }
+        Message::Returned { .. }
+            | Message::Key { .. }
+            | Message::Wire { .. }
+            | Message::Dialled { .. }
     )
 }
 

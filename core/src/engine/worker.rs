@@ -637,10 +637,7 @@ mod tests {
         let alice = sign_in(&engine, "aaaaaaaaaaaaaaaaaaaaaaaaaa").await;
         let before = engine.vault(move |vault| vault.account(alice)).await;
         let before = before.unwrap().unwrap().epoch;
-        assert_eq!(
-            sign_in(&engine, "bbbbbbbbbbbbbbbbbbbbbbbbbb").await,
-            alice
-        );
+        assert_eq!(sign_in(&engine, "bbbbbbbbbbbbbbbbbbbbbbbbbb").await, alice);
 
         let account = engine.account(alice).unwrap();
         let tell = async |epoch, event| {
