@@ -142,13 +142,23 @@ impl Draft<'_> {
             inquiry.paths = answered.paths;
             inquiry.again = answered.again;
             inquiry.health = answered.health;
+            if answered.asked == Asked::OnceMore {
+                inquiry.asked = Asked::OnceMore;
+            }
         }
     }
 
-    /// Asks the question that was answered once more, over the network that is there now.
+    /// Asks the question that was answered once more, over the network that is there now: with all of its look, since the
+    /// database that was well may have been another server's.
     pub(super) fn ask_once_more(&mut self, question: Question) {
-        self.ask_next(question);
+        let health = self.answered.as_ref().and_then(|answered| answered.health);
+        self.ask_next(if health.is_some() && self.suspicion().is_some() {
+            Question::Health
+        } else {
+            question
+        });
         if let Some(inquiry) = &mut self.state.inquiry {
+            inquiry.health = None;
             inquiry.asked = Asked::OnceMore;
         }
     }

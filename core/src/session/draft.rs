@@ -425,7 +425,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Whether an answer may be held against the session, or against the user.
+/// Whether an answer may be held against the session or the user, or lets another one be.
 fn speaks_against(answer: &Answer) -> bool {
     match answer {
         Answer::Validation(
@@ -435,10 +435,11 @@ fn speaks_against(answer: &Answer) -> bool {
             | Validation::HeadersLost,
         )
         | Answer::Sessions(SessionsRead::MfaRequired)
-        | Answer::Experiment(_) => true,
+        | Answer::Experiment(_)
+        | Answer::Health(Health::Healthy | Health::Absent) => true,
         Answer::Validation(Validation::Valid { .. } | Validation::Unknown { .. })
         | Answer::Sessions(SessionsRead::Read | SessionsRead::Other)
-        | Answer::Health(_) => false,
+        | Answer::Health(Health::Unhealthy | Health::Silent | Health::OtherServer) => false,
     }
 }
 

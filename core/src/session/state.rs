@@ -442,7 +442,8 @@ pub(crate) enum Asked {
     OverThis,
     /// One before it: another server may have answered there, so nothing is held against the session.
     OverTheLast,
-    /// Asked once more because of that. What comes now counts, or a network that flaps would keep a revoked session.
+    /// Asked once more because of that, or after what was. What comes now counts, to the end of the look, or a network that
+    /// flaps would keep a revoked session.
     OnceMore,
 }
 

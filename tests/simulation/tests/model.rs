@@ -45,8 +45,18 @@ struct Pair {
     doubtful: bool,
     /// The question that was open when the network last changed.
     over_the_last: Option<Ticket>,
-    /// The question that was asked once more because of that.
-    once_more: Option<Ticket>,
+    /// The look that the open question goes on with, if it does not begin one.
+    look: Option<Look>,
+}
+
+/// What has been in a look before its last question.
+#[derive(Clone, Copy)]
+struct Look {
+    question: Ticket,
+    /// The server has said how it is.
+    health: bool,
+    /// It was begun anew because the network had changed.
+    anew: bool,
 }
 
 impl Pair {
@@ -165,11 +175,18 @@ impl Pair {
                 // Sleep is no silence of the server's: it is asked first.
                 Timer::Wipe if slept => {}
                 Timer::Wipe => self.end(End::Wiped),
-                Timer::Answer => match asked.map(|(_, question)| question) {
-                    Some(Question::Health) => self.model.health(Health::Silent),
-                    Some(Question::UserMe | Question::Sessions | Question::ConfigExperiment)
-                    | None => self.model.in_vain(),
-                },
+                Timer::Answer => {
+                    if let Some((ticket, question)) = asked {
+                        self.go_on(ticket, question);
+                    }
+                    match asked.map(|(_, question)| question) {
+                        Some(Question::Health) => self.model.health(Health::Silent),
+                        Some(
+                            Question::UserMe | Question::Sessions | Question::ConfigExperiment,
+                        )
+                        | None => self.model.in_vain(),
+                    }
+                }
                 _ => {}
             }
         }
@@ -226,14 +243,26 @@ impl Pair {
         let over = self.model.belief == Belief::Over;
         let now = self.machine.now.boot.0;
         self.machine.answer(answer.clone());
-        let over_the_last = self.over_the_last == Some(ticket) && self.once_more != Some(ticket);
-        if over_the_last && speaks_against(&answer) {
-            // Whoever said it may not have been the server.
+        let look = self.look.filter(|look| look.question == ticket);
+        let anew = look.is_some_and(|look| look.anew);
+        if self.over_the_last == Some(ticket) && !anew && speaks_against(&answer) {
+            // Whoever said it may not have been the server, nor may whoever said before how that was.
             let (ticket, asked) = self.machine.asked.expect("asked once more");
-            assert_eq!(asked, question);
-            self.once_more = Some(ticket);
+            if look.is_some_and(|look| look.health) {
+                assert_eq!(asked, Question::Health);
+                self.model.in_vain();
+                ANEW.fetch_add(1, Ordering::Relaxed);
+            } else {
+                assert_eq!(asked, question);
+            }
+            self.look = Some(Look {
+                question: ticket,
+                health: false,
+                anew: true,
+            });
             return;
         }
+        self.go_on(ticket, question);
         if over {
             return;
         }
@@ -255,6 +284,25 @@ impl Pair {
                 Answer::Validation(_) | Answer::Experiment(_) => self.model.in_vain(),
             }
         }
+    }
+
+    /// After the answer to a question: the next one may belong to the same look.
+    fn go_on(&mut self, answered: Ticket, question: Question) {
+        let look = self.look.filter(|look| look.question == answered);
+        self.look = self.machine.asked.and_then(|(next, asked)| {
+            let same = match asked {
+                Question::UserMe => question == Question::Health,
+                Question::Sessions | Question::ConfigExperiment => true,
+                Question::Health => false,
+            };
+            same.then_some(Look {
+                question: next,
+                // The sessions are read after a 200, which ends every doubt.
+                health: asked != Question::Sessions
+                    && (question == Question::Health || look.is_some_and(|look| look.health)),
+                anew: look.is_some_and(|look| look.anew),
+            })
+        });
     }
 
     /// The experiment's piece is not weighed at all while the database is unwell.
@@ -334,7 +382,8 @@ fn speaks_against(answer: &Answer) -> bool {
         ),
         Answer::Sessions(read) => *read == SessionsRead::MfaRequired,
         Answer::Experiment(_) => true,
-        Answer::Health(_) => false,
+        // It lets what is said next end the session.
+        Answer::Health(health) => matches!(health, Health::Healthy | Health::Absent),
     }
 }
 
@@ -347,7 +396,7 @@ fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
         model,
         doubtful,
         over_the_last: None,
-        once_more: None,
+        look: None,
     };
     for a_move in moves {
         pair.play(a_move);
@@ -359,6 +408,7 @@ fn tell(entropy: u64, moves: Vec<Move>, doubtful: bool) -> Pair {
 // What the stories reached, so that a change of theirs cannot make the test empty.
 static VERDICTS: AtomicU32 = AtomicU32::new(0);
 static SLOW_VERDICTS: AtomicU32 = AtomicU32::new(0);
+static ANEW: AtomicU32 = AtomicU32::new(0);
 
 /// 10,000 stories, or as many as the long run asks for.
 fn stories() -> u32 {
@@ -394,6 +444,8 @@ fn a_suspicion_becomes_a_verdict_when_the_plain_model_says_so() {
     });
     let ends = VERDICTS.load(Ordering::Relaxed);
     let slow = SLOW_VERDICTS.load(Ordering::Relaxed);
+    let anew = ANEW.load(Ordering::Relaxed);
     println!("{ends} stories came to a verdict, {slow} of them on the long ladder");
-    assert!(ends > 1_000 && slow > 100);
+    println!("{anew} looks were begun anew over another network");
+    assert!(ends > 1_000 && slow > 100 && anew > 100);
 }

@@ -313,12 +313,80 @@ fn a_network_that_flaps_keeps_no_revoked_session() {
     rig.feed(Event::NetworkChanged(NetworkPath::Up));
     rig.answer(gone());
     assert!(rig.is("Suspect"));
+    // The look that follows is begun anew once, whatever of it the network changes under.
+    rig.at(Timer::Look);
+    for answer in [
+        Answer::Health(Health::Healthy),
+        Answer::Health(Health::Healthy),
+        gone(),
+    ] {
+        assert!(!rig.state.is_ending());
+        rig.feed(Event::NetworkChanged(NetworkPath::Up));
+        rig.answer(answer);
+    }
+    assert!(rig.state.is_ending());
 
     let mut rig = Rig::well();
     rig.feed(Event::VerifyRequested);
     rig.feed(Event::NetworkChanged(NetworkPath::Up));
     rig.answer(valid());
     assert!(rig.is("Active") && rig.question().is_none());
+}
+
+/// The database that was well over the last network is not the one behind what is said over this one.
+///
+/// Hazard A32.
+#[test]
+fn a_look_over_two_networks_ends_nobody() {
+    for changed_while_asked_how_it_is in [true, false] {
+        let mut rig = Rig::well();
+        rig.feed(Event::VerifyRequested).answer(gone());
+        rig.at(Timer::Look);
+        assert_eq!(rig.question(), Some(Question::Health));
+        if changed_while_asked_how_it_is {
+            rig.feed(Event::NetworkChanged(NetworkPath::Up));
+            rig.answer(Answer::Health(Health::Healthy));
+        } else {
+            rig.answer(Answer::Health(Health::Healthy));
+            rig.feed(Event::NetworkChanged(NetworkPath::Up));
+            rig.answer(gone());
+        }
+        assert_eq!(rig.question(), Some(Question::Health));
+        rig.answer(Answer::Health(Health::Unhealthy)).answer(gone());
+        assert!(rig.is("Suspect") && !rig.state.is_ending());
+        rig.second_look(Health::Healthy, gone());
+        assert!(rig.state.is_ending());
+    }
+}
+
+/// What makes nothing end is believed over whatever network.
+#[test]
+fn an_unhealthy_answer_from_before_a_change_of_network_is_not_asked_for_again() {
+    for health in [Health::Unhealthy, Health::Silent, Health::OtherServer] {
+        let mut rig = Rig::well();
+        rig.feed(Event::VerifyRequested).answer(gone());
+        rig.at(Timer::Look);
+        rig.feed(Event::NetworkChanged(NetworkPath::Up));
+        rig.answer(Answer::Health(health));
+        assert_eq!(rig.question(), Some(Question::UserMe));
+        rig.answer(gone());
+        assert!(rig.is("Suspect") && !rig.state.is_ending());
+    }
+}
+
+#[test]
+fn an_mfa_order_from_before_a_change_of_network_is_asked_for_once_more_after_a_look_too() {
+    let mut rig = Rig::well();
+    rig.feed(Event::VerifyRequested);
+    rig.answer(Answer::Validation(Validation::MfaRequired));
+    rig.feed(Event::VerifyRequested).answer(gone());
+    rig.second_look(Health::Healthy, valid());
+    assert!(rig.is("NeedsMfa"));
+    rig.feed(Event::NetworkChanged(NetworkPath::Up));
+    rig.answer(Answer::Sessions(SessionsRead::MfaRequired));
+    assert_eq!(rig.question(), Some(Question::Sessions));
+    rig.answer(Answer::Sessions(SessionsRead::Read));
+    assert!(rig.is("Active"));
 }
 
 #[test]
