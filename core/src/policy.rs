@@ -136,6 +136,10 @@ pub const REQUEST_WAITS_FOR_VERDICT: Duration = seconds(5);
 /// Deadline of a call into the platform's key store, from when it begins; then it counts as unavailable, and the next call
 /// begins although this one has not returned. A Keystore that looks for a lost key takes some seconds for each.
 pub const KEY_STORE_DEADLINE: Duration = seconds(10);
+/// Deadline of a read while another call is past its deadline and has not returned: the deadlines of keys that hang add up for
+/// whoever waits last. Longer than the 2.6 s in which the Android key store tries four times. A write keeps the whole deadline:
+/// the user waits for it, and a chip that makes a key takes its time.
+pub const KEY_STORE_DEADLINE_BESIDE_A_HANGING_CALL: Duration = seconds(3);
 /// Calls into the key store that may be left behind without having returned, each on a thread of its own. A store in which as
 /// many keys hang does not answer for another one either.
 pub const KEY_STORE_CALLS_LEFT_BEHIND: usize = 8;

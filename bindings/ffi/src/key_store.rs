@@ -45,11 +45,12 @@ pub enum KeyWritten {
 
 /// The platform's store of keys: the Keychain, the Android Keystore.
 ///
-/// Calls come from threads of the core's own, never from inside `open` and never from the thread that calls the core. A call
-/// may block; after 10 seconds the core goes on as if the answer were *unavailable*. Calls come one at a time but for those that
-/// are past this: while they have not returned, calls about other keys come from another thread, so an implementation must
-/// bear calls from several threads at once (at most eight). About one key there is never more than one. Whatever is thrown
-/// counts as *unavailable*, never as *absent*. Names are short ASCII texts made by the core (`account-17-5f0c2a9e41d7b386`, `outbox`); they hold no secret.
+/// Calls come from threads of the core's own, never from inside `open` and never from the thread that calls the core. A
+/// call may block; after 10 seconds (a read beside a call that is past them: 3) the core goes on as if the answer were
+/// *unavailable*. Calls come one at a time but for those that are past this: while they have not returned, calls about
+/// other keys come from another thread, so an implementation must bear calls from several threads at once (at most eight).
+/// About one key there is never more than one. Whatever is thrown counts as *unavailable*, never as *absent*. Names are
+/// short ASCII texts made by the core (`account-17-5f0c2a9e41d7b386`, `outbox`); they hold no secret.
 #[uniffi::export(rust, foreign)]
 pub trait KeyStore: Send + Sync {
     /// Reads the key of that name.

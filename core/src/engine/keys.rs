@@ -1,12 +1,14 @@
 //! Keys: the key store behind a thread and a deadline of its own, and what the engine asks of it.
 //!
 //! It is asked one call at a time, and the deadline counts from when a call begins, so that nobody pays for the time of
-//! another's key. A call that is past it is left behind on its thread, and the next one begins on a new thread. Of a key
-//! whose call still hangs, and of a store in which several do, the answer is *unavailable* at once.
+//! another's key. A call that is past it is left behind on its thread, and the next one begins on a new thread; until it has
+//! returned, reads have a shorter deadline. Of a key whose call still hangs, and of a store in which several do, the answer is *unavailable* at once.
 
 use crate::engine::desk::Desk;
 use crate::keystore::{KeyAnswer, KeyStore, KeyStoreUnavailable};
-use crate::policy::{KEY_STORE_CALLS_LEFT_BEHIND, KEY_STORE_DEADLINE};
+use crate::policy::{
+    KEY_STORE_CALLS_LEFT_BEHIND, KEY_STORE_DEADLINE, KEY_STORE_DEADLINE_BESIDE_A_HANGING_CALL,
+};
 use crate::secret::Key;
 use crate::vault::KeyName;
 use std::sync::{Arc, Weak};
@@ -21,6 +23,8 @@ pub(crate) struct Keys {
     calls: Arc<Mutex<Calls>>,
     runtime: Handle,
     deadline: Duration,
+    /// That of reads while a call is left behind.
+    deadline_beside_a_hanging_call: Duration,
 }
 
 struct Calls {
@@ -61,35 +65,53 @@ impl Keys {
             calls: Arc::new(Mutex::new(calls)),
             runtime,
             deadline: KEY_STORE_DEADLINE,
+            deadline_beside_a_hanging_call: KEY_STORE_DEADLINE_BESIDE_A_HANGING_CALL,
         }
     }
 
     /// Reads a key; past the deadline the answer is *unavailable*.
     pub(crate) async fn load(&self, name: &KeyName) -> KeyAnswer {
-        let loaded = self
-            .call(name.as_str(), |store, name| store.load(name))
-            .await;
-        loaded.unwrap_or(KeyAnswer::Unavailable)
+        let loaded = self.read(name.as_str(), |store, name| store.load(name));
+        loaded.await.unwrap_or(KeyAnswer::Unavailable)
     }
 
     pub(crate) async fn store(&self, name: &KeyName, key: &Key) -> Result<(), KeyStoreUnavailable> {
         let key = key.clone();
-        let stored = self.call(name.as_str(), move |store, name| store.store(name, &key));
+        let stored = self.write(name.as_str(), move |store, name| store.store(name, &key));
         stored.await.unwrap_or(Err(KeyStoreUnavailable))
     }
 
     pub(crate) async fn delete(&self, name: &KeyName) -> Result<(), KeyStoreUnavailable> {
-        let deleted = self.call(name.as_str(), |store, name| store.delete(name));
+        let deleted = self.write(name.as_str(), |store, name| store.delete(name));
         deleted.await.unwrap_or(Err(KeyStoreUnavailable))
     }
 
-    /// Calls the store when it is this call's turn; `None` if that brought no answer.
-    async fn call<R: Send + 'static>(
+    async fn read<R: Send + 'static>(
         &self,
         name: &str,
         job: impl FnOnce(&dyn KeyStore, &str) -> R + Send + 'static,
     ) -> Option<R> {
-        let (calls, name, deadline) = (self.calls.clone(), name.to_owned(), self.deadline);
+        self.call_within(self.deadline_beside_a_hanging_call, name, job)
+            .await
+    }
+
+    async fn write<R: Send + 'static>(
+        &self,
+        name: &str,
+        job: impl FnOnce(&dyn KeyStore, &str) -> R + Send + 'static,
+    ) -> Option<R> {
+        self.call_within(self.deadline, name, job).await
+    }
+
+    /// Calls the store when it is this call's turn; `None` if that brought no answer. `beside_a_hanging_call` is the deadline
+    /// while one is left behind.
+    async fn call_within<R: Send + 'static>(
+        &self,
+        beside_a_hanging_call: Duration,
+        name: &str,
+        job: impl FnOnce(&dyn KeyStore, &str) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (calls, name, whole) = (self.calls.clone(), name.to_owned(), self.deadline);
         // A task of its own: a caller who goes away gives up the answer, not the turn.
         let called = self.runtime.spawn(async move {
             let mut calls = calls.lock().await;
@@ -100,6 +122,11 @@ impl Keys {
                 let _running = running;
                 job(store.as_ref(), &of)
             });
+            let deadline = if calls.left_behind.is_empty() {
+                whole
+            } else {
+                beside_a_hanging_call
+            };
             match tokio::time::timeout(deadline, answer).await {
                 Ok(answer) => answer.ok(),
                 Err(_) => {
@@ -189,15 +216,16 @@ mod tests {
         let mut keys = Keys::new(store.clone(), Handle::current());
         // Long for a thread that only has to be woken, on a busy machine too.
         keys.deadline = Duration::from_secs(2);
+        keys.deadline_beside_a_hanging_call = keys.deadline;
         (keys, store, letting_go)
     }
 
     async fn load(keys: &Keys, name: &str) -> Option<KeyAnswer> {
-        keys.call(name, |store, name| store.load(name)).await
+        keys.read(name, |store, name| store.load(name)).await
     }
 
     async fn delete(keys: &Keys, name: &str) -> Option<()> {
-        let deleted = keys.call(name, |store, name| store.delete(name));
+        let deleted = keys.write(name, |store, name| store.delete(name));
         deleted.await?.ok()
     }
 
@@ -213,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_behind_keys_that_hang_has_the_whole_deadline() {
+    async fn whoever_waits_behind_keys_that_hang_has_a_deadline_of_its_own() {
         let (keys, _store, _letting_go) = keys(&["first", "second"]);
         let hanging = (load(&keys, "first"), load(&keys, "second"));
         let answers = tokio::join!(hanging.0, hanging.1, load(&keys, "healthy"));
@@ -267,10 +295,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn beside_a_call_that_hangs_a_read_is_soon_given_up_and_a_write_is_not() {
+        let (mut keys, store, letting_go) = keys(&["first", "second", "third"]);
+        keys.deadline = Duration::from_millis(50);
+        assert_eq!(load(&keys, "first").await, None);
+        keys.deadline = Duration::from_secs(600);
+        keys.deadline_beside_a_hanging_call = Duration::ZERO;
+        let second = tokio::time::timeout(Duration::from_secs(60), load(&keys, "second"));
+        assert_eq!(second.await, Ok(None));
+        assert_eq!(delete(&keys, "healthy").await, Some(()));
+        for _ in 0..2 {
+            letting_go.send(()).unwrap();
+        }
+        eventually(async || {
+            let calls = keys.calls.lock().await;
+            let mut left_behind = calls.left_behind.iter();
+            left_behind.all(|(_, running)| running.strong_count() == 0)
+        })
+        .await;
+        // A read has the whole deadline again.
+        let mut third = begin(&keys, &store, "third").await;
+        let early = tokio::time::timeout(Duration::from_millis(200), &mut third).await;
+        assert!(early.is_err());
+        letting_go.send(()).unwrap();
+        assert_eq!(third.await.unwrap(), Some(KeyAnswer::Absent));
+    }
+
+    #[tokio::test]
     async fn of_a_key_whose_call_hangs_nothing_is_asked_until_that_returned() {
         let (keys, store, letting_go) = keys(&["slow"]);
         let key = Key::generate().unwrap();
-        let stored = keys.call("slow", move |store, name| store.store(name, &key));
+        let stored = keys.write("slow", move |store, name| store.store(name, &key));
         assert_eq!(stored.await, None);
         // It would be carried out before what it is to undo.
         assert_eq!(delete(&keys, "slow").await, None);
@@ -287,10 +342,12 @@ mod tests {
         assert_eq!(names.len(), KEY_STORE_CALLS_LEFT_BEHIND);
         let (mut keys, store, letting_go) = keys(&names);
         keys.deadline = Duration::from_millis(50);
+        keys.deadline_beside_a_hanging_call = keys.deadline;
         for name in names {
             assert_eq!(load(&keys, name).await, None);
         }
         keys.deadline = Duration::from_secs(60);
+        keys.deadline_beside_a_hanging_call = keys.deadline;
         assert_eq!(load(&keys, "healthy").await, None);
         assert_eq!(store.returned(), Vec::<String>::new());
         letting_go.send(()).unwrap();

@@ -33,9 +33,10 @@ pub struct KeyStoreUnavailable;
 /// The platform's store of keys.
 ///
 /// Calls come from threads of the engine's own, never from inside `open` and never from the thread that calls the core. A call
-/// may block; after 10 seconds the engine goes on as if the answer were *unavailable*. Calls come one at a time but for those
-/// that are past this: while they have not returned, calls about other keys come from another thread, so an implementation
-/// must bear calls from several threads at once (at most eight). About one key there is never more than one.
+/// may block; after 10 seconds (a read beside a call that is past them: 3) the engine goes on as if the answer were
+/// *unavailable*. Calls come one at a time but for those that are past this: while they have not returned, calls about other
+/// keys come from another thread, so an implementation must bear calls from several threads at once (at most eight). About one
+/// key there is never more than one.
 /// Names are short ASCII texts made by the core (`account-17-5f0c2a9e41d7b386`, `outbox`); they hold no secret.
 pub trait KeyStore: Send + Sync + 'static {
     /// Reads the key of that name.

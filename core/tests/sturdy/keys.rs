@@ -31,7 +31,8 @@ impl KeyStore for Hanging {
     }
 }
 
-/// The account that waits behind the hanging call has its own ten seconds, which are why this test takes as many. Q10.
+/// The account that waits behind the hanging call has a deadline of its own; that of the call is why this test takes ten seconds.
+/// Q10.
 #[tokio::test]
 async fn a_key_that_hangs_locks_its_own_account_and_no_other() {
     let server = server().await;
