@@ -2,7 +2,8 @@
 //!
 //! It is asked one call at a time, and the deadline counts from when a call begins, so that nobody pays for the time of
 //! another's key. A call that is past it is left behind on its thread, and the next one begins on a new thread; until it has
-//! returned, reads have a shorter deadline. Of a key whose call still hangs, and of a store in which several do, the answer is *unavailable* at once.
+//! returned, reads have a shorter deadline. Of a key whose call still hangs, and of a store in which several do, the answer is
+//! *unavailable* at once.
 
 use crate::engine::desk::Desk;
 use crate::keystore::{KeyAnswer, KeyStore, KeyStoreUnavailable};
