@@ -181,7 +181,7 @@ public class Steadfast internal constructor(
     public suspend fun networkChanged(
         path: NetworkPath,
         proxy: HttpProxy? = null,
-    ): Unit = access.ask { it.networkChanged(path, proxy) }
+    ): Unit = access.askAtOnce { it.networkChanged(path, proxy) }
 
     /**
      * A push arrived: any that the app does not know belongs here first. Takes at most 15 seconds, also in a process that was
