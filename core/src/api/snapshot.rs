@@ -18,8 +18,9 @@ pub enum Standing {
     Ended,
     /// The session lives, but the server demands that multi-factor authentication is set up first.
     NeedsMfa,
-    /// The key store cannot be read now ([`Snapshot::may_sign_in_again`] says whether that has been so for long), or the core has a fault and nobody looks after this account (its calls then give
-    /// [`Error::Internal`](crate::Error::Internal)). Not an end: it becomes what it was once that is over.
+    /// The key store cannot be read now ([`Snapshot::may_sign_in_again`] says whether that has been so for long), or the core has a
+    /// fault and nobody looks after this account (its calls then give [`Error::Internal`](crate::Error::Internal)). Not an end: it
+    /// becomes what it was once that is over.
     Locked,
     /// Nothing usable was heard of the session for too long: sign-in is offered, nothing is deleted.
     Unverifiable,

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{KeyAnswer, KeyStore, KeyStoreUnavailable};
+use crate::pace::Dice;
 use crate::secret::Key;
 
 /// Keys in memory.
@@ -50,7 +52,7 @@ pub struct FaultyKeyStore {
 struct Faults {
     percent: u64,
     prefix: String,
-    draws: u64,
+    dice: Dice,
 }
 
 impl FaultyKeyStore {
@@ -61,7 +63,7 @@ impl FaultyKeyStore {
             faults: Arc::new(Mutex::new(Faults {
                 percent: 0,
                 prefix: String::new(),
-                draws: seed,
+                dice: Dice::new(seed),
             })),
         }
     }
@@ -78,13 +80,8 @@ impl FaultyKeyStore {
         if !name.starts_with(&faults.prefix) {
             return Ok(());
         }
-        // SplitMix64.
-        faults.draws = faults.draws.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut drawn = faults.draws;
-        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        drawn ^= drawn >> 31;
-        if drawn % 100 < faults.percent {
+        let drawn = faults.dice.up_to(Duration::from_millis(99)).as_millis();
+        if drawn < u128::from(faults.percent) {
             return Err(KeyStoreUnavailable);
         }
         Ok(())

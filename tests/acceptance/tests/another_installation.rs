@@ -154,35 +154,37 @@ async fn until_paid_at_home(world: &World, device: &Device) {
     world.until_sessions(&world.alice, 0).await;
 }
 
-/// Hazard D13.
-async fn a_sign_out_is_not_paid_where_the_question_who_answers_was_lost(world: &World) {
+/// While its own server still owes the answer who it is, the name comes to lead elsewhere, as `lead` does it.
+async fn not_paid_before_it_is_known_who_answers(world: &World, lead: fn(&Device, &Server)) {
     let other = world.second_server().await;
     let device = signed_out_at_home(world).await;
     let from = world.control().request_count();
     world.control().hold_back(Some(CONFIG));
     device.airplane_off();
     until_asked(&device, world.control(), from, CONFIG).await;
-    device.network.lead_to(address(other));
-    device.say_network(NetworkPath::Up);
+    lead(&device, other);
     until_passed_by(&device, other).await;
     world.control().hold_back(None);
     until_paid_at_home(world, &device).await;
+}
+
+/// Hazard D13.
+async fn a_sign_out_is_not_paid_where_the_question_who_answers_was_lost(world: &World) {
+    not_paid_before_it_is_known_who_answers(world, |device, other| {
+        device.network.lead_to(address(other));
+        device.say_network(NetworkPath::Up);
+    })
+    .await;
 }
 
 /// The app says nothing of the network that it is on now.
 ///
 /// Hazard D13.
 async fn a_sign_out_is_not_paid_where_the_question_who_answers_failed(world: &World) {
-    let other = world.second_server().await;
-    let device = signed_out_at_home(world).await;
-    let from = world.control().request_count();
-    world.control().hold_back(Some(CONFIG));
-    device.airplane_off();
-    until_asked(&device, world.control(), from, CONFIG).await;
-    device.network.lead_to(address(other)).reset();
-    until_passed_by(&device, other).await;
-    world.control().hold_back(None);
-    until_paid_at_home(world, &device).await;
+    not_paid_before_it_is_known_who_answers(world, |device, other| {
+        device.network.lead_to(address(other)).reset();
+    })
+    .await;
 }
 
 /// Its own server takes a sign-out and does not end the session, since its database is away; then the name leads elsewhere.

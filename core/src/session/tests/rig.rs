@@ -72,6 +72,22 @@ impl Rig {
         rig
     }
 
+    /// The app started anew by what is stored of this one, with these parts around it.
+    pub(super) fn restarted(&self, parts: StoredParts, now: Now) -> Self {
+        let parts = StoredParts {
+            standing: Some(self.stored().text),
+            ..parts
+        };
+        let mut rig = Self {
+            state: State::restored(parts, now).unwrap(),
+            now,
+            effects: Vec::new(),
+            answers_pings: true,
+        };
+        rig.feed(Event::Opened);
+        rig
+    }
+
     pub(super) fn with_settings(settings: Settings) -> Self {
         let mut rig = Self::well();
         rig.feed(Event::SettingsChanged(settings));

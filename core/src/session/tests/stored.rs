@@ -10,23 +10,11 @@ fn suspect() -> Rig {
 }
 
 fn restart(rig: &Rig, boot_id: &str, now: Now) -> Rig {
-    let state = State::restored(
-        StoredParts {
-            standing: Some(rig.stored().text),
-            boot_id: BootId(boot_id.to_owned()),
-            ..parts(HostState::Focused)
-        },
-        now,
-    )
-    .unwrap();
-    let mut rig = Rig {
-        state,
-        now,
-        effects: Vec::new(),
-        answers_pings: true,
+    let parts = StoredParts {
+        boot_id: BootId(boot_id.to_owned()),
+        ..parts(HostState::Focused)
     };
-    rig.feed(Event::Opened);
-    rig
+    rig.restarted(parts, now)
 }
 
 fn later(rig: &Rig, milliseconds: i64) -> Now {

@@ -9,21 +9,7 @@ const HOUR: i64 = 3_600_000;
 
 /// The app is started anew by what is stored, wherever it is.
 fn start(rig: &Rig, host: HostState, now: Now) -> Rig {
-    let state = State::restored(
-        StoredParts {
-            standing: Some(rig.stored().text),
-            ..parts(host)
-        },
-        now,
-    )
-    .unwrap();
-    let mut rig = Rig {
-        state,
-        now,
-        effects: Vec::new(),
-        answers_pings: true,
-    };
-    rig.feed(Event::Opened);
+    let mut rig = rig.restarted(parts(host), now);
     rig.take();
     rig
 }
