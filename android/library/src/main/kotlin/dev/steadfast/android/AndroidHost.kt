@@ -17,6 +17,7 @@ import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.channels.Channel.Factory.CONFLATED
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -25,6 +26,7 @@ import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.merge
 import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -121,17 +123,13 @@ internal class AndroidHost(
                 Foreground.Suspended -> HostState.SUSPENDED
             }
         untilDone {
-            val failed =
-                try {
-                    states.withLock { core.hostState(hostState) }
-                    null
-                } catch (failed: SteadfastException) {
-                    // It is said again, and who asks meanwhile is refused as off screen: it may take a while.
-                    failed
-                }
-            // Not when the next word of the platform has overtaken it: then the core hears that one.
-            heard.value = now.turn
-            failed?.let { throw it }
+            try {
+                states.withLock { core.hostState(hostState) }
+            } finally {
+                // What it could not take is said again, and who asks meanwhile is refused as off screen: it may take a while. Not
+                // where the next word of the platform has overtaken this one: then the core hears that.
+                if (currentCoroutineContext().isActive) heard.value = now.turn
+            }
         }
         told.value = now.state
         if (now.state == Foreground.Suspended) return
