@@ -6,6 +6,7 @@ import android.app.NotificationManager
 import android.app.job.JobScheduler
 import android.content.Intent
 import android.net.Uri
+import android.os.Looper
 import android.os.UserManager
 import dev.steadfast.Account
 import dev.steadfast.core.Link
@@ -44,8 +45,10 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
 import java.io.File
+import java.time.Duration
 
 /** Every adapter over the real core, against a real server. */
 @RunWith(RobolectricTestRunner::class)
@@ -277,18 +280,38 @@ class SteadfastAndroidTest {
     }
 
     @Test
-    fun `what the user allows in the system's settings holds with the return to the app`() {
+    fun `what the user allows in the system's settings holds with the return to the app`() =
+        allowedMeanwhile(
+            leave = { page, alice ->
+                suspend(page)
+                await { alice.until { it.link != Link.Live } }
+            },
+            comeBack = { page -> page.restart().start().resume() },
+        )
+
+    @Test
+    fun `what the user allows in a dialog over the page holds as soon as that is gone`() =
+        allowedMeanwhile(
+            leave = { page, _ ->
+                page.windowFocusChanged(false)
+                shadowOf(Looper.getMainLooper()).idleFor(Duration.ofMillis(Lifecycle.SETTLE_MILLIS))
+            },
+            comeBack = {},
+        )
+
+    private fun allowedMeanwhile(
+        leave: (ActivityController<Page>, Account) -> Unit,
+        comeBack: (ActivityController<Page>) -> Unit,
+    ) {
         shadowOf(manager).setNotificationsEnabled(false)
         val page = front()
         val alice = signIn()
         await { alice.until { it.link == Link.Live && it.expiresAtMillis != null } }
-        // Until the core has heard that the app is off screen: a look away that nobody noticed is none.
-        suspend(page)
-        await { alice.until { it.link != Link.Live } }
+        leave(page, alice)
         val alarms = shadowOf(application.getSystemService(AlarmManager::class.java)!!)
         assertTrue(alarms.scheduledAlarms.isEmpty())
         shadowOf(manager).setNotificationsEnabled(true)
-        page.restart().start().resume()
+        comeBack(page)
         page.windowFocusChanged(true)
         eventually { alarms.scheduledAlarms.size == 1 }
     }
