@@ -261,7 +261,10 @@ impl Engine {
             Err(NoToken::Key(KeyTrouble::Unavailable)) if self.may_give_up_token(account.id) => {
                 OldToken::Dropped
             }
-            Err(NoToken::Key(KeyTrouble::Unavailable | KeyTrouble::Other)) => {
+            Err(NoToken::Key(trouble @ (KeyTrouble::Unavailable | KeyTrouble::Other))) => {
+                // Nobody else reads the key while the session is being ended.
+                let event = Some(Event::KeyUnreadable(trouble));
+                account.send(Message::Key { epoch, event });
                 return Err(Failure::KeyStore);
             }
             Err(NoToken::Store(failure)) => return Err(failure),

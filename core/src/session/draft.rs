@@ -11,7 +11,8 @@ use super::event::{
     Answer, ConfigSet, Event, Experiment, Health, Hint, SessionsRead, UnknownWhy, Validation,
 };
 use super::state::{
-    Asked, Commit, HostState, Inquiry, NetworkPath, Save, SocketId, Standing, State, Ticket, Timer,
+    Asked, Commit, CommitKind, HostState, Inquiry, NetworkPath, Reason, Save, SocketId, Standing,
+    State, Ticket, Timer,
 };
 use crate::pace::Dice;
 use crate::policy;
@@ -371,7 +372,8 @@ impl<'a> Draft<'a> {
         // A key store that is not readable now causes no write but that of how long it has been so; and what is written after a
         // transaction that is under way would undo it.
         let locked = matches!(self.state.standing, Standing::Locked { .. }) && !self.counts;
-        if locked || self.state.commit.is_some() {
+        let held_up = self.state.commit.is_some() && !(self.counts && self.sign_out_waits());
+        if locked || held_up {
             self.state.save = Save::Owed { failures };
             return;
         }
@@ -386,6 +388,15 @@ impl<'a> Draft<'a> {
             epoch: self.state.epoch,
             stored: self.state.stored(self.now),
         });
+    }
+
+    /// A sign-out was refused, as by the key store, and is tried again later. If it is on disk all the same, it has raised the
+    /// epoch there, so that nothing written meanwhile undoes it.
+    fn sign_out_waits(&self) -> bool {
+        self.state
+            .commit
+            .is_some_and(|commit| commit.kind == CommitKind::End(Reason::SignedOut))
+            && self.state.timers.contains_key(&Timer::CommitRetry)
     }
 
     fn cover_if_strict(&mut self) {

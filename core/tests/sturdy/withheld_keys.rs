@@ -6,11 +6,11 @@ use crate::common::*;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
-use steadfast::keystore::testing::{FaultyKeyStore, MemoryKeyStore};
+use steadfast::keystore::testing::{Behaviour, FaultyKeyStore, MemoryKeyStore, ScriptedKeyStore};
 use steadfast::policy::KEY_OFFER_STARTS;
 use steadfast::{
-    AccountId, Error, HostState, Link, NetworkProfile, Shows, SignIn, SignInAgain, Snapshot,
-    Standing, Steadfast,
+    AccountId, Error, HostState, Link, NetworkProfile, Reason, Shows, SignIn, SignInAgain,
+    Snapshot, Standing, Steadfast,
 };
 use steadfast_testserver::Server;
 
@@ -269,6 +269,38 @@ async fn the_user_may_sign_out_or_have_the_account_forgotten() {
     let core = phone.start_in(HostState::Focused);
     assert!(core.accounts().is_empty());
     eventually(|| phone.keys.names() == ["outbox"]).await;
+    core.close().await;
+}
+
+/// Who signs out as soon as the app is there takes the place of whoever would have asked for the key.
+///
+/// Hazard B09.
+#[tokio::test]
+async fn a_sign_out_before_the_key_stores_first_answer_counts_as_a_start_too() {
+    let phone = Phone::signed_in(45).await;
+    phone.withhold();
+    let start_and_sign_out = async || {
+        let keys = ScriptedKeyStore::over(phone.faults.clone());
+        keys.set(Behaviour::Blocks);
+        let core = open_with(phone.folder.path(), &phone.server, Arc::new(keys.clone()));
+        let (signed_out, ()) = tokio::join!(core.sign_out(phone.alice), async {
+            keys.set(Behaviour::Works)
+        });
+        assert_eq!(signed_out, Err(Error::KeyStoreUnavailable));
+        core
+    };
+    for started in 1..KEY_OFFER_STARTS {
+        let core = start_and_sign_out().await;
+        let locked = until(&core, phone.alice, |one| one.standing == Standing::Locked).await;
+        assert!(locked.cover && !locked.may_sign_in_again);
+        core.close().await;
+        let counted = &standing(phone.folder.path())["unreadable"]["starts"];
+        assert_eq!(counted.as_u64(), Some(started.into()));
+    }
+    // What the user asked for is done as soon as it may be.
+    let core = start_and_sign_out().await;
+    let out = until(&core, phone.alice, |one| one.standing == Standing::Ended).await;
+    assert_eq!(out.reason, Some(Reason::SignedOut));
     core.close().await;
 }
 

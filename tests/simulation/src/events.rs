@@ -291,6 +291,12 @@ pub fn situations() -> Vec<(&'static str, Machine)> {
     let mut machine = live.clone();
     machine.feed(Event::SignedOut);
     keep("signing out", &machine);
+    let mut refused = machine.clone();
+    let ticket = refused.commit.unwrap();
+    refused.feed(Event::CommitFailed { ticket });
+    keep("signing out, refused", &refused);
+    refused.feed(Event::KeyUnreadable(KeyTrouble::Unavailable));
+    keep("signing out, refused, locked", &refused);
     machine.committed();
     keep("signed out", &machine);
 

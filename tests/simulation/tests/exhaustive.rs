@@ -151,6 +151,23 @@ fn a_locked_account_is_written_only_to_count_that_the_user_was_there() {
     assert!(counted > 0);
 }
 
+#[test]
+fn nothing_is_written_beside_an_end_that_is_under_way() {
+    let mut beside_one_that_waits = 0;
+    sweep(|name, _, event, after| {
+        let wrote = after
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::StoreStanding { .. }));
+        if wrote && after.state.is_ending() {
+            let waits = after.state.timers().contains_key(&Timer::CommitRetry);
+            assert!(waits, "{name}: {event}");
+            beside_one_that_waits += 1;
+        }
+    });
+    assert!(beside_one_that_waits > 0);
+}
+
 /// Hazard B09.
 #[test]
 fn an_offer_to_sign_in_again_is_made_of_nothing_but_a_key_that_is_not_given() {

@@ -213,3 +213,44 @@ fn the_stored_count_is_pinned() {
     let pinned = r#""unreadable":{"starts":1,"millis":0,"boot":3600053}"#;
     assert!(text.contains(pinned), "{text}");
 }
+
+/// Who signs out as soon as the app has started does so before the key store's first answer, which comes to the sign-out.
+///
+/// Hazard B09.
+#[test]
+fn a_start_counts_although_the_user_signs_out_first() {
+    let mut rig = Rig::well();
+    for number in 1..=policy::KEY_OFFER_STARTS {
+        rig = start(&rig, HostState::Focused, after(&rig, 60_000));
+        rig.feed(Event::SignedOut);
+        let ticket = rig.commit_ticket();
+        rig.feed(Event::CommitFailed { ticket });
+        rig.take();
+        rig.feed(WITHHELD);
+        assert!(rig.is("Locked") && rig.state.cover() && rig.state.is_ending());
+        assert_eq!(offered(&rig), number == policy::KEY_OFFER_STARTS);
+        assert_eq!(writes(&mut rig).len(), 1, "each start counts once");
+        rig.feed(WITHHELD).feed(WITHHELD);
+        assert_eq!(writes(&mut rig).len(), 0);
+        let text = rig.stored().text;
+        assert!(text.contains(&format!(r#""unreadable":{{"starts":{number},"#)));
+    }
+    // It is tried on, and done as soon as the vault says so.
+    rig.at(Timer::CommitRetry);
+    rig.take();
+    rig.commit();
+    assert_eq!(rig.ended(), Some(Reason::SignedOut));
+    assert!(!rig.stored().text.contains("unreadable"));
+}
+
+#[test]
+fn nothing_is_counted_while_the_vault_is_being_asked_to_end_the_session() {
+    let mut rig = Rig::well();
+    rig.feed(Event::SignedOut);
+    rig.take();
+    rig.feed(WITHHELD);
+    assert_eq!(writes(&mut rig).len(), 0, "it could undo the end");
+    let ticket = rig.commit_ticket();
+    rig.feed(Event::CommitFailed { ticket }).feed(WITHHELD);
+    assert_eq!(writes(&mut rig).len(), 1);
+}
