@@ -19,6 +19,8 @@ cases![
 ];
 
 const ME: &str = "/api/v4/users/me";
+/// Nobody but the app asks for them.
+const TEAMS: &str = "/api/v4/users/me/teams";
 
 async fn connected(world: &World) -> Device {
     world
@@ -39,16 +41,23 @@ async fn well_again(device: &Device) {
 /// Hazard A14.
 async fn an_answer_that_drips_ends_at_the_deadline_and_harms_nobody(world: &World) {
     let device = connected(world).await;
-    // It goes over a connection that is there: a new one would be given up after 10 s.
-    let warm = device.request(Request::new(Method::Get, ME)).await;
-    warm.expect("an answer");
-    // Bytes come all the time, so only the deadline for the whole, which is 30 s, can end it.
-    device
-        .network
-        .trickle(Side::Server, (1, Duration::from_millis(200)));
-    let request = Request::new(Method::Get, ME);
+    // It begins to drip once the server has the request: a connection that drips from its first byte is given up after 10 s.
+    world.control().hold_back(Some(TEAMS));
+    let dripping = async {
+        let arrived = world
+            .control()
+            .wait_from(0, |record| record.path == TEAMS && record.status.is_some());
+        device.patiently("the request at the server", arrived).await;
+        // Bytes come all the time, so only the deadline for the whole, which is 30 s, can end it.
+        device
+            .network
+            .trickle(Side::Server, (1, Duration::from_millis(200)));
+        world.control().hold_back(None);
+    };
     let began = std::time::Instant::now();
-    let error = world.expect_error(device.request(request).await);
+    let asked = device.request(Request::new(Method::Get, TEAMS));
+    let (answer, ()) = tokio::join!(asked, dripping);
+    let error = world.expect_error(answer);
     assert_eq!(error, Error::Timeout);
     assert!(began.elapsed() >= Duration::from_secs(25), "it dripped");
     let standing = device
