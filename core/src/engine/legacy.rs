@@ -13,7 +13,6 @@ use crate::engine::sign_in::NewSession;
 use crate::engine::{Engine, Failure};
 use crate::error::Error;
 use crate::evidence::{self, Evidence, Expected, RequestIds};
-use crate::keystore::KeyAnswer;
 use crate::legacy::{
     Candidate, LegacyEntry, LegacyEntryId, LegacyErasable, LegacyOutcome, LegacyReport,
     LegacySource, Plan, Planned, PreviousInstallation, behind, plan,
@@ -22,7 +21,7 @@ use crate::pace::{Dice, doubled};
 use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::server::{NetworkProfile, Rest, ServerAddress, SignedIn, wire};
-use crate::session::{Epoch, HostState, State, StoredParts, UnixMillis};
+use crate::session::{Epoch, HostState, KeyTrouble, State, StoredParts, UnixMillis};
 use crate::vault::{
     self, Binding, Column, KeyName, LegacyRow, LegacyState, NewLegacyRow, Outcome, PRE_AUTH,
     ProfileSecret, ReadBack, seal_legacy, unseal, unseal_legacy, unseal_profile_secret,
@@ -368,7 +367,7 @@ impl Engine {
 
     async fn opens(&self, entry: &ReadBack) -> bool {
         if let Some(sealed) = &entry.sealed_token {
-            let KeyAnswer::Value(key) = self.keys.load(&KeyName::outbox()).await else {
+            let Ok(key) = self.keys.load(&KeyName::outbox()).await else {
                 return false;
             };
             if entry.source == PRE_AUTH {
@@ -381,7 +380,7 @@ impl Engine {
             return false;
         }
         if let Some((name, account, epoch, sealed)) = &entry.account {
-            let KeyAnswer::Value(key) = self.keys.load(name).await else {
+            let Ok(key) = self.keys.load(name).await else {
                 return false;
             };
             let binding = Binding {
@@ -459,12 +458,12 @@ impl Engine {
             return self.ask_again(row, None).await;
         };
         let token = match self.keys.load(&KeyName::outbox()).await {
-            KeyAnswer::Value(key) => match unseal_legacy(&key, &entry, sealed) {
+            Ok(key) => match unseal_legacy(&key, &entry, sealed) {
                 Ok(token) => Some((token, self.way_of_pending(address.as_str(), &key).await?)),
                 Err(_) => None,
             },
-            KeyAnswer::Absent => None,
-            KeyAnswer::Unavailable => return Err(Failure::KeyStore),
+            Err(KeyTrouble::Absent) => None,
+            Err(KeyTrouble::Unavailable | KeyTrouble::Other) => return Err(Failure::KeyStore),
         };
         let Some((token, profile)) = token else {
             return self.vault(move |vault| vault.drop_legacy(&entry)).await;

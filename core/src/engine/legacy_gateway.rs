@@ -2,7 +2,6 @@
 //! account that it came into.
 
 use crate::engine::{Engine, Failure, stored_profile};
-use crate::keystore::KeyAnswer;
 use crate::legacy::{Candidate, LegacyOutcome, behind};
 use crate::secret::Key;
 use crate::server::NetworkProfile;
@@ -58,7 +57,7 @@ impl Engine {
             // The app has told another way since, or there is no account.
             return true;
         };
-        let KeyAnswer::Value(key) = self.keys.load(&KeyName::outbox()).await else {
+        let Ok(key) = self.keys.load(&KeyName::outbox()).await else {
             return false;
         };
         stored_profile::read(Some(stored))

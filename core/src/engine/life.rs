@@ -5,11 +5,10 @@ use crate::engine::account::Account;
 use crate::engine::worker::Message;
 use crate::engine::{Engine, lock};
 use crate::error::Error;
-use crate::keystore::KeyAnswer;
 use crate::policy;
 use crate::secret::Key;
 use crate::server::sessions::Health as PingFor;
-use crate::session::{AccountId, HostState, UnixMillis};
+use crate::session::{AccountId, HostState, KeyTrouble, UnixMillis};
 use crate::vault::{self, AccountRecord, OldToken, Outcome, Vault, VaultError};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -114,9 +113,9 @@ impl Engine {
             return self.make_data_key(id).await;
         };
         match self.keys.load(&name).await {
-            KeyAnswer::Value(key) => Ok(key),
-            KeyAnswer::Unavailable => Err(Error::KeyStoreUnavailable),
-            KeyAnswer::Absent => Err(Error::DataKeyLost),
+            Ok(key) => Ok(key),
+            Err(KeyTrouble::Unavailable | KeyTrouble::Other) => Err(Error::KeyStoreUnavailable),
+            Err(KeyTrouble::Absent) => Err(Error::DataKeyLost),
         }
     }
 

@@ -7,14 +7,13 @@ use crate::api::{Notifications, SignInMethod};
 use crate::engine::questions::facts;
 use crate::engine::{Engine, Failure, installation, stored_profile};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
-use crate::keystore::KeyAnswer;
 use crate::pace::{Dice, doubled};
 use crate::policy;
 use crate::secret::Token;
 use crate::server::probe::major_minor;
 use crate::server::sessions::{DeviceProperties, Health as PingFor};
 use crate::server::{Outcome as Answered, Rest, ServerAddress};
-use crate::session::{AccountId, Health, HostState, UnixMillis};
+use crate::session::{AccountId, Health, HostState, KeyTrouble, UnixMillis};
 use crate::vault::{Binding, Column, unseal};
 use crate::vault::{KeyName, OutboxEntry, OutboxKind, OutboxProof, Setting};
 use futures_util::FutureExt;
@@ -168,9 +167,9 @@ impl Engine {
             return Tried::Done(OutboxProof::KeyLost);
         };
         let key = match self.keys.load(&KeyName::outbox()).await {
-            KeyAnswer::Value(key) => key,
-            KeyAnswer::Absent => return Tried::Done(OutboxProof::KeyLost),
-            KeyAnswer::Unavailable => return Tried::Again,
+            Ok(key) => key,
+            Err(KeyTrouble::Absent) => return Tried::Done(OutboxProof::KeyLost),
+            Err(KeyTrouble::Unavailable | KeyTrouble::Other) => return Tried::Again,
         };
         let binding = Binding {
             account: entry.account,

@@ -12,12 +12,11 @@ use crate::engine::worker::Message;
 use crate::engine::{Engine, Failure};
 use crate::error::Error;
 use crate::evidence;
-use crate::keystore::KeyAnswer;
 use crate::secret::{Key, Token};
 use crate::server::sessions::Health as PingFor;
 use crate::server::sign_in::Recognisable;
 use crate::server::{Credentials, Rest, ServerAddress, SignInOutcome, SignedIn};
-use crate::session::{AccountId, Event, Health, State, StoredParts};
+use crate::session::{AccountId, Event, Health, KeyTrouble, State, StoredParts};
 use crate::vault::{self, ExistingSession, OldToken, Outcome, PreparedSignIn, Setting, UserFacts};
 use crate::vault::{Binding, Column, seal, unseal};
 use std::sync::Arc;
@@ -469,12 +468,12 @@ impl Engine {
             return Ok(OldToken::None);
         };
         let key = match self.keys.load(name).await {
-            KeyAnswer::Value(key) => key,
-            KeyAnswer::Absent => return Ok(OldToken::Dropped),
-            KeyAnswer::Unavailable if self.may_give_up_token(account) => {
+            Ok(key) => key,
+            Err(KeyTrouble::Absent) => return Ok(OldToken::Dropped),
+            Err(KeyTrouble::Unavailable) if self.may_give_up_token(account) => {
                 return Ok(OldToken::Dropped);
             }
-            KeyAnswer::Unavailable => return Err(Failure::KeyStore),
+            Err(KeyTrouble::Unavailable | KeyTrouble::Other) => return Err(Failure::KeyStore),
         };
         let stored = Binding {
             account,

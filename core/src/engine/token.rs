@@ -2,7 +2,6 @@
 
 use crate::engine::worker::Message;
 use crate::engine::{Engine, Failure};
-use crate::keystore::KeyAnswer;
 use crate::secret::Token;
 use crate::session::{AccountId, Epoch, Event, KeyTrouble};
 use crate::vault::{Binding, Column, unseal};
@@ -91,11 +90,7 @@ async fn read(engine: &Engine, account: AccountId, epoch: Epoch) -> Result<Token
     if record.epoch != epoch {
         return Err(NoToken::Outdated);
     }
-    let key = match engine.keys.load(&name).await {
-        KeyAnswer::Value(key) => key,
-        KeyAnswer::Absent => return Err(NoToken::Key(KeyTrouble::Absent)),
-        KeyAnswer::Unavailable => return Err(NoToken::Key(KeyTrouble::Unavailable)),
-    };
+    let key = engine.keys.load(&name).await.map_err(NoToken::Key)?;
     // No request with the token goes out before the way is the whole one.
     if let Ok(account) = engine.account(account) {
         engine

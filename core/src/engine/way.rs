@@ -6,10 +6,9 @@
 use crate::engine::account::Account;
 use crate::engine::{Engine, Failure, lock, problems, stored_profile};
 use crate::error::Error;
-use crate::keystore::KeyAnswer;
 use crate::policy;
 use crate::server::{Dialler, NetworkProfile, Rest, ServerAddress};
-use crate::session::{AccountId, Event};
+use crate::session::{AccountId, Event, KeyTrouble};
 use crate::vault::{AccountRecord, KeyName};
 use std::sync::Arc;
 
@@ -51,9 +50,9 @@ impl Engine {
             return Ok(());
         }
         let key = match self.keys.load(&KeyName::outbox()).await {
-            KeyAnswer::Value(key) => Some(key),
-            KeyAnswer::Absent => None,
-            KeyAnswer::Unavailable => return Err(Failure::KeyStore),
+            Ok(key) => Some(key),
+            Err(KeyTrouble::Absent) => None,
+            Err(KeyTrouble::Unavailable | KeyTrouble::Other) => return Err(Failure::KeyStore),
         };
         let id = account.id;
         let record = self.vault(move |vault| vault.account(id)).await?;

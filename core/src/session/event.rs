@@ -251,7 +251,8 @@ pub enum KeyTrouble {
     Absent,
     /// Not now: device locked, store busy, deadline passed.
     Unavailable,
-    /// Nothing is said of this key: something else without which the token cannot be sent cannot be read now.
+    /// Nothing is said of this key: something else without which the token cannot be sent cannot be read now, or the key store
+    /// hangs over another key.
     Other,
 }
 

@@ -5,9 +5,12 @@ use crate::clocks::HOUR;
 use crate::common::*;
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use steadfast::keystore::testing::{Behaviour, FaultyKeyStore, MemoryKeyStore, ScriptedKeyStore};
+use steadfast::keystore::{KeyAnswer, KeyStore, KeyStoreUnavailable};
 use steadfast::policy::KEY_OFFER_STARTS;
+use steadfast::secret::Key;
 use steadfast::{
     AccountId, Error, HostState, Link, NetworkProfile, Reason, Shows, SignIn, SignInAgain,
     Snapshot, Standing, Steadfast,
@@ -333,6 +336,79 @@ async fn no_way_out_is_offered_or_taken_where_the_accounts_own_key_is_given() {
     assert!(phone.keys.names().contains(&phone.key));
 
     phone.faults.fail(0, "");
+    let (core, _) = phone.start().await;
+    until_live(&core, phone.alice).await;
+    core.close().await;
+}
+
+/// Works, but for a call about a key over which it is stuck: that waits until it is not.
+struct Stuck {
+    store: FaultyKeyStore,
+    over: Mutex<Vec<String>>,
+}
+
+impl Stuck {
+    fn over(&self, prefixes: &[&str]) {
+        *self.over.lock().unwrap() = prefixes.iter().map(|&prefix| prefix.to_owned()).collect();
+    }
+
+    fn enter(&self, name: &str) {
+        let stuck = || {
+            let over = self.over.lock().unwrap();
+            over.iter().any(|prefix| name.starts_with(prefix))
+        };
+        while stuck() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl KeyStore for Stuck {
+    fn load(&self, name: &str) -> KeyAnswer {
+        self.enter(name);
+        self.store.load(name)
+    }
+
+    fn store(&self, name: &str, key: &Key) -> Result<(), KeyStoreUnavailable> {
+        self.enter(name);
+        self.store.store(name, key)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), KeyStoreUnavailable> {
+        self.enter(name);
+        self.store.delete(name)
+    }
+}
+
+/// The key store hangs over another key, and has not come to this one within what time that leaves: it may be well. The deadline
+/// of the call that hangs is why this test takes a quarter of a minute.
+///
+/// Hazard B09.
+#[tokio::test]
+async fn a_session_is_not_given_up_while_the_key_store_hangs_over_another_key() {
+    let phone = Phone::signed_in(72).await;
+    phone.withhold();
+    phone.starts(KEY_OFFER_STARTS - 1).await;
+    let keys = Arc::new(Stuck {
+        store: phone.faults.clone(),
+        over: Mutex::default(),
+    });
+    let core = open_with(phone.folder.path(), &phone.server, keys.clone());
+    until(&core, phone.alice, |snapshot| snapshot.may_sign_in_again).await;
+
+    keys.over(&["data-", &phone.key]);
+    phone.faults.fail(0, "");
+    let refused = Error::KeyStoreUnavailable;
+    assert_eq!(core.data_key(phone.alice).await, Err(refused.clone()));
+    let again = SignIn::new(phone.server.url(), "alice", PASSWORD);
+    assert_eq!(core.sign_in(again).await, Err(refused.clone()));
+    assert_eq!(core.forget(phone.alice).await, Err(refused));
+    assert!(core.snapshot(phone.alice).unwrap().may_sign_in_again);
+    assert!(phone.keys.names().contains(&phone.key));
+
+    core.close().await;
+
+    keys.over(&[]);
     let (core, _) = phone.start().await;
     until_live(&core, phone.alice).await;
     core.close().await;
