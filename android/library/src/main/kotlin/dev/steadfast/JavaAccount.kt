@@ -17,10 +17,15 @@ import dev.steadfast.core.Upload
 import dev.steadfast.core.UserQuery
 import dev.steadfast.core.UserSummary
 import dev.steadfast.core.WebCookies
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.channels.Channel.Factory.CONFLATED
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.onEach
+import kotlinx.coroutines.launch
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
 import java.util.concurrent.RejectedExecutionException
@@ -109,27 +114,25 @@ public class JavaAccount internal constructor(
     public fun upload(upload: Upload): CompletableFuture<Response> = callers.future { account.upload(upload).response() }
 
     /**
-     * As the other one, with the progress told on the executor. What the consumer throws ends the transfer and is what the
-     * future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
+     * As the other one, with the progress told on the executor, and nothing any more once the future is complete: a step that
+     * still waits for the executor when the transfer ends is not told. What the consumer throws ends the transfer and is what
+     * the future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
      */
     public fun upload(
         upload: Upload,
         executor: Executor,
         progress: Consumer<Progress>,
-    ): CompletableFuture<Response> = callers.future { account.upload(upload).telling(executor, progress).response() }
+    ): CompletableFuture<Response> = callers.future { account.upload(upload).telling(executor, progress) }
 
     /** As [Account.download]; [DownloadBuilder] says which. Cancelling the future ends the transfer. */
     public fun download(download: Download): CompletableFuture<Response> = callers.future { account.download(download).response() }
 
-    /**
-     * As the other one, with the progress told on the executor. What the consumer throws ends the transfer and is what the
-     * future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
-     */
+    /** As the other one, with the progress told on the executor as [upload] tells it. */
     public fun download(
         download: Download,
         executor: Executor,
         progress: Consumer<Progress>,
-    ): CompletableFuture<Response> = callers.future { account.download(download).telling(executor, progress).response() }
+    ): CompletableFuture<Response> = callers.future { account.download(download).telling(executor, progress) }
 
     /** As [Account.dataKey]. */
     public fun dataKey(): CompletableFuture<ByteArray> = callers.future { account.dataKey() }
@@ -155,12 +158,23 @@ public class JavaAccount internal constructor(
 
     override fun toString(): String = account.toString()
 
-    private fun Flow<TransferState>.telling(
+    /** Beside the transfer, which ends as it ends, also where the executor never runs what it was given. */
+    private suspend fun Flow<TransferState>.telling(
         executor: Executor,
         progress: Consumer<Progress>,
-    ): Flow<TransferState> =
-        onEach {
-            if (it is TransferState.Running) callers.call(executor, { _, rejected -> refuse(rejected) }) { progress.accept(it.progress) }
+    ): Response =
+        coroutineScope {
+            val steps = Channel<Progress>(CONFLATED)
+            val over = Job()
+            launch {
+                for (step in steps) {
+                    callers.call(executor, { _, rejected -> refuse(rejected) }, over) { progress.accept(step) }
+                }
+            }
+            onEach { if (it is TransferState.Running) steps.send(it.progress) }.response().also {
+                over.complete()
+                steps.close()
+            }
         }
 
     private fun refuse(rejected: RejectedExecutionException): Nothing =

@@ -15,6 +15,7 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.selects.select
 import kotlinx.coroutines.withContext
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executor
@@ -24,7 +25,8 @@ import java.util.concurrent.atomic.AtomicBoolean
 /**
  * Hears of one thing after another, in Java. Called on the executor that it was given with, one call at a time. What it throws
  * itself ends it, and is the thread's, as with any task that throws. An executor that refuses a call, as one that was shut
- * down, closes the listener: there is no thread left to tell it on.
+ * down, closes the listener: there is no thread left to tell it on. One that drops a call and says nothing of that, as a handler
+ * whose looper has quit, has the listener wait for it until it is closed.
  */
 public fun interface Listener<T> {
     /** Here is the next. */
@@ -92,12 +94,14 @@ internal class Callers(
     }
 
     /**
-     * Cancelled before it has begun, it never begins; once it has begun, it ends as it ends, whoever was cancelled meanwhile.
-     * What becomes of one that the executor refuses is [refused]'s to decide: to cancel who calls, or to throw.
+     * Cancelled before it has begun, or with [over] there before, it never begins; once it has begun, it ends as it ends,
+     * whoever was cancelled meanwhile. What becomes of one that the executor refuses is [refused]'s to decide: to cancel who
+     * calls, or to throw. One that it never runs, and says nothing of, waits for [over] or to be cancelled.
      */
     suspend fun call(
         executor: Executor,
         refused: (Job, RejectedExecutionException) -> Unit,
+        over: Job? = null,
         what: () -> Unit,
     ) {
         val job = currentCoroutineContext().job
@@ -109,7 +113,12 @@ internal class Callers(
             refused(job, rejected)
         }
         try {
-            end.await()
+            select {
+                end.onAwait {}
+                over?.onJoin {}
+            }
+            // What has run is [claimed] by itself.
+            if (claimed.compareAndSet(false, true)) return
         } catch (gone: CancellationException) {
             if (claimed.compareAndSet(false, true)) throw gone
         }

@@ -1,6 +1,7 @@
 package dev.steadfast
 
 import dev.steadfast.core.Link
+import dev.steadfast.core.Progress
 import dev.steadfast.core.SignIn
 import dev.steadfast.core.Snapshot
 import dev.steadfast.core.SteadfastException
@@ -8,19 +9,23 @@ import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
+import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.first
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executor
+import java.util.concurrent.Executors
 import java.util.concurrent.LinkedBlockingQueue
 import java.util.concurrent.RejectedExecutionException
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.atomic.AtomicBoolean
 
-/** How listeners end: closed before they were called, and with the core. */
+/** How listeners end: closed before they were called, and with the core; and what an executor owes a transfer. */
 class ListenersTest {
     @get:Rule
     val world = TestWorld()
@@ -100,6 +105,41 @@ class ListenersTest {
             assertEquals("shut down", failed.cause?.cause?.message)
         }
         assertEquals(200, alice.download(fetched, direct) {}.join().status)
+    }
+
+    @Test
+    fun `a transfer ends, whatever becomes of the steps that an executor was given to tell`() {
+        val alice = start().alice()
+        val fetched = DownloadBuilder("/api/v4/users/me", world.folder.resolve("me").path).build()
+        val sent = UploadBuilder("/api/v4/files", "text/plain", world.folder.resolve("a").apply { writeText("a") }.path).build()
+        // Nobody runs it, as a main thread that has ended.
+        val dropped = LinkedBlockingQueue<Runnable>()
+        val told = LinkedBlockingQueue<Progress>()
+        assertEquals(200, alice.download(fetched, dropped::add, told::add).get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
+        assertEquals(400, alice.upload(sent, dropped::add, told::add).get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
+        assertTrue("some were given", dropped.size > 1)
+        dropped.forEach(Runnable::run)
+        assertNull("told after the end", told.poll())
+    }
+
+    @Test
+    fun `a step that is being told when the transfer ends is told before the future says so`() {
+        val alice = start().alice()
+        val copy = world.folder.resolve("me")
+        val threads = Executors.newSingleThreadExecutor()
+        try {
+            val told = AtomicBoolean()
+            val fetching =
+                alice.download(DownloadBuilder("/api/v4/users/me", copy.path).build(), threads) {
+                    // There when the transfer is over.
+                    eventually(copy::exists)
+                    told.set(true)
+                }
+            assertEquals(200, fetching.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
+            assertTrue(told.get())
+        } finally {
+            threads.shutdown()
+        }
     }
 
     private fun <T> ending(
