@@ -226,19 +226,20 @@ public class KeystoreKeyStore internal constructor(
     }
 
     /** What [ask] gives, if the Keystore opens a key that it just made, before and after. */
-    private fun <T> besideAProof(ask: () -> T): T {
-        try {
-            generate(spec(PROOF).build())
-            prove()
-            return ask().also { prove() }
-        } finally {
-            discard(PROOF)
+    private fun <T> besideAProof(ask: () -> T): T =
+        Proofs.use { proof ->
+            try {
+                generate(spec(proof).build())
+                prove(proof)
+                ask().also { prove(proof) }
+            } finally {
+                discard(proof)
+            }
         }
-    }
 
-    private fun prove() {
-        val key = keystoreKey(PROOF) ?: throw ProviderException("the Keystore has no key that it just made")
-        wrap(key, PROOF, ByteArray(KEY_BITS / Byte.SIZE_BITS))
+    private fun prove(proof: String) {
+        val key = keystoreKey(proof) ?: throw ProviderException("the Keystore has no key that it just made")
+        wrap(key, proof, ByteArray(KEY_BITS / Byte.SIZE_BITS))
     }
 
     private fun isUnlocked() = context.getSystemService(UserManager::class.java)?.isUserUnlocked ?: false
@@ -256,9 +257,23 @@ public class KeystoreKeyStore internal constructor(
 
         /** Milliseconds before each try: together well below the ten seconds after which the core goes on. */
         private val PAUSES = listOf(0L, 100L, 500L, 2_000L)
+    }
+}
 
-        /** The name of a key that proves the Keystore; no other has one without a dot. */
-        private const val PROOF = "steadfast-proof"
+/**
+ * Names of keys that prove the Keystore; no other has one without a dot. No two proofs at once have the same, in whichever
+ * thread, and each takes the first that is free: what a process that was killed left behind is written over, and goes with that.
+ */
+private object Proofs {
+    private val taken = HashSet<Int>()
+
+    fun <T> use(prove: (String) -> T): T {
+        val number = synchronized(taken) { generateSequence(0, Int::inc).first(taken::add) }
+        try {
+            return prove(if (number == 0) "steadfast-proof" else "steadfast-proof-$number")
+        } finally {
+            synchronized(taken) { taken -= number }
+        }
     }
 }
 

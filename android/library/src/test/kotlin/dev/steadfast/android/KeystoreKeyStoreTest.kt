@@ -27,6 +27,9 @@ import org.robolectric.annotation.Config
 import java.io.File
 import java.security.ProviderException
 import java.security.UnrecoverableKeyException
+import java.util.concurrent.CompletableFuture
+import java.util.concurrent.atomic.AtomicInteger
+import kotlin.concurrent.thread
 
 @RunWith(RobolectricTestRunner::class)
 class KeystoreKeyStoreTest {
@@ -195,6 +198,35 @@ class KeystoreKeyStoreTest {
         TestKeystore.failNext(null, null, null, flaky)
         assertEquals(KeyAnswer.Unavailable, store.load(NAME))
         assertEquals(KeyAnswer.Absent, store.load(NAME))
+    }
+
+    @Test
+    fun `a proof is no other one's, so several threads may ask at once`() {
+        store.store(NAME, key)
+        store.store("outbox", other)
+        TestKeystore.lose()
+        val asked = AtomicInteger()
+        val meanwhile = CompletableFuture<KeyAnswer>()
+        TestKeystore.beforeGiving { alias ->
+            // Between the two halves of one proof a whole other one comes and goes.
+            if (alias == "steadfast.$NAME" && asked.incrementAndGet() == BESIDE_A_PROOF) {
+                thread { meanwhile.complete(store.load("outbox")) }.join()
+            }
+        }
+        assertEquals(KeyAnswer.Absent, store.load(NAME))
+        assertEquals(KeyAnswer.Absent, meanwhile.get())
+        assertEquals(emptySet<String>(), TestKeystore.aliases())
+    }
+
+    @Test
+    fun `the key of a proof that was cut off goes with the next proof`() {
+        store.store(NAME, key)
+        TestKeystore.beforeDeleting { alias -> if (alias != "steadfast.$NAME") throw ProviderException("the process ends") }
+        assertEquals(KeyWritten.DONE, store.delete(NAME))
+        assertEquals(1, TestKeystore.aliases().size)
+        TestKeystore.beforeDeleting {}
+        assertEquals(KeyWritten.DONE, store.delete(NAME))
+        assertEquals(emptySet<String>(), TestKeystore.aliases())
     }
 
     /** Hazards B09, B10. */
@@ -387,5 +419,8 @@ class KeystoreKeyStoreTest {
 
     private companion object {
         const val NAME = "account-1-5f0c2a9e41d7b386"
+
+        /** Which of the questions for a key that seems gone is asked beside a proof. */
+        const val BESIDE_A_PROOF = 5
     }
 }

@@ -53,6 +53,7 @@ public final class TestKeystore {
     private static volatile boolean dead;
     private static volatile Path file;
     private static volatile Consumer<String> beforeDeleting = alias -> {};
+    private static volatile Consumer<String> beforeGiving = alias -> {};
 
     private TestKeystore() {}
 
@@ -70,6 +71,7 @@ public final class TestKeystore {
         dead = false;
         file = null;
         beforeDeleting = alias -> {};
+        beforeGiving = alias -> {};
         Security.removeProvider(TestProvider.NAME);
         Security.addProvider(new TestProvider());
     }
@@ -94,6 +96,11 @@ public final class TestKeystore {
     /** Is told the name of each key that is about to be deleted. */
     public static void beforeDeleting(Consumer<String> told) {
         beforeDeleting = told;
+    }
+
+    /** Is told the name of each key that is about to be given, or said not to be there. */
+    public static void beforeGiving(Consumer<String> told) {
+        beforeGiving = told;
     }
 
     /** The next calls fail with these, one each, and succeed where one is null; afterwards it works again. */
@@ -221,6 +228,7 @@ public final class TestKeystore {
                 throw (UnrecoverableKeyException) failure;
             }
             rethrow(failure);
+            beforeGiving.accept(alias);
             Throwable ofKey = KEY_FAILURE.getAndSet(null);
             if (ofKey != null) {
                 sneak(ofKey);
