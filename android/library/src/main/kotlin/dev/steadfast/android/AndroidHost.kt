@@ -39,8 +39,13 @@ internal class AndroidHost(
     application: Application,
     private val core: Steadfast,
     private val options: AndroidOptions,
+    /** How long a page's call waits at most until the core has heard where the app is, in milliseconds. */
+    private val heardMillis: Long,
 ) {
     private val place = MutableStateFlow(Place(Foreground.Suspended, 0))
+
+    /** A page was created that has yet to start. */
+    private val coming = MutableStateFlow(false)
 
     /** Where the core knows that the app is. */
     private val told = MutableStateFlow(Foreground.Suspended)
@@ -48,7 +53,7 @@ internal class AndroidHost(
     /** The newest place that the core was told, whether it could take it or not. */
     private val heard = MutableStateFlow(0L)
     private val networks = Channel<Pair<Path, SystemProxy?>>(CONFLATED)
-    private val lifecycle = Lifecycle(application) { now -> place.update { Place(now, it.turn + 1) } }
+    private val lifecycle = Lifecycle(application, { now -> place.update { Place(now, it.turn + 1) } }, { coming.value = it })
     private val connectivity = Connectivity(application) { path, proxy -> networks.trySend(path to proxy) }
     private val checks = BackgroundChecks(application)
     private val notifications = SessionNotifications(application)
@@ -101,14 +106,22 @@ internal class AndroidHost(
 
     /**
      * Whoever asks something while the app is in front is not refused because the core has not heard of that yet. It is told
-     * in the background, and a page may ask while it comes up. Not for long: the core serves before every account has settled,
-     * and one whose key the Keystore does not give must not hold up the others.
+     * in the background, and a page may ask while it comes up, from its creation on. Not for long: the core serves before every
+     * account has settled, and one whose key the Keystore does not give must not hold up the others; and a page that was created
+     * need not start.
      */
     private suspend fun untilHeard() {
-        val now = place.value
-        if (now.state == Foreground.Suspended || heard.value >= now.turn) return
-        withTimeoutOrNull(HEARD_MILLIS) { heard.firstOrClosed { it >= now.turn } }
+        if (isHeard() && !isComing()) return
+        withTimeoutOrNull(heardMillis) {
+            merge(place, coming).firstOrClosed { !isComing() }
+            val now = place.value
+            if (now.state != Foreground.Suspended) heard.firstOrClosed { it >= now.turn }
+        }
     }
+
+    private fun isHeard() = place.value.let { it.state == Foreground.Suspended || heard.value >= it.turn }
+
+    private fun isComing() = coming.value && place.value.state == Foreground.Suspended
 
     private suspend fun <T : Any> Flow<T>.firstOrClosed(condition: (T) -> Boolean) {
         val closed = flow<T?> { core.following.join().also { emit(null) } }
@@ -318,15 +331,15 @@ internal class AndroidHost(
         val account: Long?,
     )
 
-    private companion object {
+    internal companion object {
+        /** Longer than the core takes to close its store and to open it again. */
+        const val HEARD_MILLIS = 5_000L
+
         /** Ends that are not the user's own act. */
         val SERVERS = setOf(Reason.SESSION_ENDED, Reason.WIPED, Reason.KEY_LOST, Reason.STORAGE_LOST)
 
         /** As long as the core takes at most. */
         const val CHECK_MILLIS = 15_000L
-
-        /** Longer than the core takes to close its store and to open it again. */
-        const val HEARD_MILLIS = 5_000L
 
         const val STORE_NEWER = "store_newer"
 

@@ -26,13 +26,16 @@ internal enum class Foreground {
  * Tells where the app is, from the life of its activities and the focus of its windows. To be started in
  * `Application.onCreate`, before the first activity: until one starts, the app counts as suspended.
  *
- * Lives on the main thread, and calls [report] there.
+ * Lives on the main thread, and calls [report] and [coming] there.
  */
 internal class Lifecycle(
     private val application: Application,
     private val report: (Foreground) -> Unit,
+    /** Is told whether a page was created that has yet to start: then the app comes to the front, as a rule. */
+    private val coming: (Boolean) -> Unit = {},
 ) {
     private val handler = Handler(Looper.getMainLooper())
+    private val created = HashSet<Activity>()
     private val started = HashSet<Activity>()
     private val windows = Windows(::look)
     private val settle = Runnable { tell(Foreground.Running) }
@@ -48,6 +51,7 @@ internal class Lifecycle(
         val end = {
             stay()
             windows.forgetAll()
+            created.clear()
             started.clear()
         }
         if (Looper.myLooper() == Looper.getMainLooper()) end() else handler.post(end)
@@ -58,12 +62,16 @@ internal class Lifecycle(
             override fun onActivityCreated(
                 activity: Activity,
                 state: Bundle?,
-            ) = Unit
+            ) {
+                created += activity
+                coming(true)
+            }
 
             override fun onActivityStarted(activity: Activity) {
                 started += activity
                 windows.watch(activity)
                 look()
+                arrived(activity)
             }
 
             override fun onActivityResumed(activity: Activity) = look()
@@ -84,8 +92,14 @@ internal class Lifecycle(
                 windows.forget(activity)
                 // One that ended before it was shown never stops.
                 onActivityStopped(activity)
+                arrived(activity)
             }
         }
+
+    /** Where it is now was told before. */
+    private fun arrived(activity: Activity) {
+        if (created.remove(activity)) coming(created.isNotEmpty())
+    }
 
     private fun look() {
         if (started.isEmpty()) {

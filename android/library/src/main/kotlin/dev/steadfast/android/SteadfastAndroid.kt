@@ -78,14 +78,15 @@ public sealed class SsoOutcome {
 public class SteadfastAndroid private constructor(
     application: Application,
     options: AndroidOptions,
+    heardMillis: Long,
 ) {
     /**
-     * The core. What is asked of it while the app is in front waits until it has heard of that, so a page may ask as it comes
-     * up; off screen it refuses with `suspended` what needs the store or the network.
+     * The core. What is asked of it while the app is in front waits until it has heard of that, up to five seconds, so a page may
+     * ask as it comes up, from `super.onCreate` on; off screen it refuses with `suspended` what needs the store or the network.
      */
     public val core: Steadfast = Steadfast { open(application, options) }
 
-    private val host = AndroidHost(application, core, options)
+    private val host = AndroidHost(application, core, options, heardMillis)
     private val olderApps =
         OlderApps(application, core, listOf(ReactNativeApp(application), ClassicApp(application)), host::awaitFront)
 
@@ -132,7 +133,15 @@ public class SteadfastAndroid private constructor(
         public fun start(
             application: Application,
             options: AndroidOptions = AndroidOptions(),
-        ): SteadfastAndroid = SteadfastAndroid(application, options).also { if (MainProcess.isThis(application)) it.host.start() }
+        ): SteadfastAndroid = start(application, options, AndroidHost.HEARD_MILLIS)
+
+        /** As the other one, with what [SteadfastAndroid.core] says of five seconds. */
+        internal fun start(
+            application: Application,
+            options: AndroidOptions,
+            heardMillis: Long,
+        ): SteadfastAndroid =
+            SteadfastAndroid(application, options, heardMillis).also { if (MainProcess.isThis(application)) it.host.start() }
 
         /**
          * Of which account the app is to show the pages, because the user tapped a notification of the library's; null for any

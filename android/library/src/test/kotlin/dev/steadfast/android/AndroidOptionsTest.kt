@@ -15,6 +15,7 @@ import dev.steadfast.core.SignIn
 import dev.steadfast.testing.Gate
 import dev.steadfast.testing.Identity
 import dev.steadfast.testing.Platform
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestAuthorities
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestServer
@@ -149,7 +150,7 @@ class AndroidOptionsTest {
     /** In place of the one before, if there is one. */
     private fun start(options: AndroidOptions): SteadfastAndroid {
         close()
-        return SteadfastAndroid.start(application, options).also { started = it }
+        return SteadfastAndroid.start(application, options, SAFETY_MILLIS).also { started = it }
     }
 
     private fun close() {

@@ -22,7 +22,8 @@ import java.time.Duration
 class LifecycleTest {
     private val application: Application = RuntimeEnvironment.getApplication()
     private val reports = mutableListOf<Foreground>()
-    private val lifecycle = Lifecycle(application, reports::add).also { it.start() }
+    private val coming = mutableListOf<Boolean>()
+    private val lifecycle = Lifecycle(application, reports::add, coming::add).also { it.start() }
 
     class Page : Activity()
 
@@ -49,6 +50,19 @@ class LifecycleTest {
         assertEquals(Foreground.Running, reports.last())
         after(Duration.ofMillis(1))
         assertEquals(listOf(Foreground.Running, Foreground.Focused, Foreground.Running, Foreground.Suspended), reports)
+    }
+
+    @Test
+    fun `a page is coming from when it is created until it starts, or ends without`() {
+        val first = Robolectric.buildActivity(Page::class.java).create()
+        assertEquals(listOf(true), coming)
+        val second = Robolectric.buildActivity(Page::class.java).create()
+        first.start()
+        assertEquals(listOf(true, true, true), coming)
+        second.destroy()
+        assertEquals(listOf(true, true, true, false), coming)
+        first.resume().pause().stop().restart().start()
+        assertEquals(listOf(true, true, true, false), coming)
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.steadfast.core.LegacyOutcome
 import dev.steadfast.core.LegacySource
 import dev.steadfast.core.PreviousInstallation
 import dev.steadfast.core.Shows
+import dev.steadfast.testing.SAFETY_MILLIS
 import dev.steadfast.testing.TestKeystore
 import dev.steadfast.testing.TestOs
 import dev.steadfast.testing.TestWorld
@@ -454,7 +455,7 @@ class OlderAppsTest {
     }
 
     private fun open() {
-        android = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
+        android = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting), SAFETY_MILLIS)
         Robolectric.buildActivity(Activity::class.java).setup()
     }
 

@@ -22,7 +22,9 @@ import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
+import dev.steadfast.testing.failure
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
@@ -102,6 +104,33 @@ class SteadfastAndroidTest {
             await { asked.awaitAll() }
             assertEquals(1, await { alice.activeSessions() }.count { it.current })
         }
+    }
+
+    @Test
+    fun `what a page asks before it has started waits until it has`() {
+        await { android.core.ready() }
+        val page = Robolectric.buildActivity(Page::class.java).create()
+        val asked = atOnce { android.core.legacyErasable() }
+        page.start().resume().visible().windowFocusChanged(true)
+        await { asked.await() }
+    }
+
+    @Test
+    fun `what a page asks that ends before it has started is refused with it`() {
+        await { android.core.ready() }
+        val page = Robolectric.buildActivity(Page::class.java).create()
+        val asked = atOnce { failure { android.core.legacyErasable() } }
+        page.destroy()
+        assertEquals("suspended", await { asked.await() }.code())
+    }
+
+    @Test
+    fun `a page that was made and never starts holds nothing up for long`() {
+        runBlocking { android.close() }
+        android = open(SHORT_MILLIS)
+        await { android.core.ready() }
+        Robolectric.buildActivity(Page::class.java).create()
+        assertEquals("suspended", await { failure { android.core.legacyErasable() } }.code())
     }
 
     @Test
@@ -423,7 +452,11 @@ class SteadfastAndroidTest {
         return alice
     }
 
-    private fun open() = SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting))
+    /** Begun when this returns. */
+    private fun <T> atOnce(ask: suspend () -> T) = CoroutineScope(Dispatchers.Default).async(start = CoroutineStart.UNDISPATCHED) { ask() }
+
+    private fun open(heardMillis: Long = SAFETY_MILLIS) =
+        SteadfastAndroid.start(application, AndroidOptions(configure = world::trusting), heardMillis)
 
     private fun signIn(): Account = await { android.core.signIn(SignIn(server.url(), "alice", TestServer.ALICE)) }
 
