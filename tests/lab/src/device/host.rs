@@ -143,8 +143,9 @@ impl Host {
     }
 
     fn draw(&self) {
-        let snapshot = self.snapshot();
         let mut display = lock(&self.display);
+        // Looked at under the lock, so that nobody who was held up draws what is older over it.
+        let snapshot = self.snapshot();
         let visible = match display.whereabouts {
             Where::InFront => true,
             Where::Behind => !self.setup.kind.is_phone(),
