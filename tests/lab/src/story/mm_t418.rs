@@ -115,7 +115,7 @@ async fn notified_in_grace_or_later(
 ) -> Result<DeviceOutcome> {
     let part = phone.lies_there(left).await?;
     let outcome = phone.is_opened(part).await?;
-    let told = told(phone, left.mark, A_LOOK).await;
+    let told = told(phone, left.mark, A_MINUTE).await;
     Ok(judge(outcome, told, ended))
 }
 
