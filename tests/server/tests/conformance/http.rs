@@ -42,7 +42,7 @@ pub(crate) struct Head {
     pub(crate) stream: TcpStream,
     /// What was read beyond the head.
     pub(crate) rest: Vec<u8>,
-    began: Instant,
+    pub(crate) began: Instant,
 }
 
 /// Sends a request and reads the whole answer, for at most so long.

@@ -109,7 +109,7 @@ async fn run(
                 Err(differences)
             };
         }
-        Upgrade::Done(socket, status, headers) => {
+        Upgrade::Done(mut socket, status, headers) => {
             let mut differences = compare_head(stage, upgrade, status, &headers);
             if !headers
                 .iter()
@@ -119,6 +119,7 @@ async fn run(
             }
             if let Some(ms) = upgrade.took_ms {
                 differences.extend(time_is_off(stage.scaled(ms), began.elapsed()));
+                socket.upgraded += stage.scaled(ms);
             }
             if !differences.is_empty() {
                 return Err(differences);
@@ -177,11 +178,14 @@ async fn steps_of(
             before,
             caused_by_us,
             opened: socket.opened,
+            upgraded: socket.upgraded,
         };
-        play_step(stage, &mut socket, step, &timed)
+        // The server may have what is sent before we know that it was.
+        let began = Instant::now();
+        let seen = play_step(stage, &mut socket, step, &timed)
             .await
             .map_err(label)?;
-        before = Instant::now();
+        before = seen.unwrap_or(began);
         caused_by_us = which == CONTROL || step.r#do.is_some() || step.silence_ms.is_some();
     }
     Ok(socket)
@@ -193,14 +197,17 @@ struct Timed {
     /// The step before was of our making, and took as long as we took.
     caused_by_us: bool,
     opened: Instant,
+    /// The same, as early as it can have been at the server.
+    upgraded: Instant,
 }
 
+/// Answers when the server did what was waited for.
 async fn play_step(
     stage: &mut Stage,
     socket: &mut Socket,
     step: &Step,
     timed: &Timed,
-) -> Result<(), String> {
+) -> Result<Option<Instant>, String> {
     let slow = step.at_ms.is_some() || step.after_ms.is_some_and(|ms| ms >= 1000);
     let patience = if slow || step.recv.is_some() {
         LONG
@@ -214,14 +221,15 @@ async fn play_step(
         .map(|ms| stage.scaled(ms));
     let check_time = |at: Instant| {
         let off = match (wanted_age, wanted_wait) {
-            (Some(wanted), _) => time_is_off(wanted, age(timed.opened, at)),
+            (Some(wanted), _) => time_is_off(wanted, age(timed.upgraded, at)),
             (None, Some(wanted)) => time_is_off(wanted, age(timed.before, at)),
             (None, None) => None,
         };
-        off.map_or(Ok(()), Err)
+        off.map_or(Ok(Some(at)), Err)
     };
     if let Some(actions) = &step.r#do {
-        return stage.act_all(actions, Some(timed.opened)).await;
+        stage.act_all(actions, Some(timed.opened)).await?;
+        return Ok(None);
     }
     if let Some(message) = &step.send {
         let text = match message {
@@ -229,22 +237,22 @@ async fn play_step(
             other => stage.values.fill_json(other)?.to_string(),
         };
         socket.send_text(&text).await;
-        return Ok(());
+        return Ok(None);
     }
     if let Some(payload) = &step.send_ws_ping {
         socket.send_ping(payload).await;
-        return Ok(());
+        return Ok(None);
     }
     if let Some(code) = step.send_close {
         socket.send_close(code).await;
-        return Ok(());
+        return Ok(None);
     }
     if step.drop_tcp {
-        return Ok(());
+        return Ok(None);
     }
     if let Some(ms) = step.silence_ms {
         return match socket.next(stage.scaled(ms).min(SILENCE)).await {
-            None => Ok(()),
+            None => Ok(None),
             Some((_, seen)) => Err(format!("expected silence, found {seen:?}")),
         };
     }
@@ -274,7 +282,7 @@ async fn play_step(
     }
     if let Some(payload) = &step.recv_ws_pong {
         return match &seen {
-            Seen::Pong(found) if found == payload => Ok(()),
+            Seen::Pong(found) if found == payload => Ok(Some(at)),
             _ => Err(format!("expected a protocol pong, found {seen:?}")),
         };
     }
@@ -283,7 +291,7 @@ async fn play_step(
             Seen::Close { code, reason }
                 if *code == Some(close.code) && *reason == close.reason =>
             {
-                Ok(())
+                Ok(Some(at))
             }
             _ => Err(format!(
                 "expected a close frame {}, found {seen:?}",

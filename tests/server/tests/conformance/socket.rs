@@ -29,6 +29,8 @@ pub(crate) enum Seen {
 
 /// A socket after the 101, read by a task of its own.
 pub(crate) struct Socket {
+    /// The earliest and the latest time at which the server can have done the upgrade, from which on it counts.
+    pub(crate) upgraded: Instant,
     pub(crate) opened: Instant,
     writer: Arc<Mutex<OwnedWriteHalf>>,
     reader: JoinHandle<()>,
@@ -76,7 +78,7 @@ impl Socket {
         if head.status != 101 {
             return Ok(Upgrade::Refused(head));
         }
-        let opened = Instant::now();
+        let (upgraded, opened) = (head.began, Instant::now());
         let (read, write) = head.stream.into_split();
         let writer = Arc::new(Mutex::new(write));
         let (arrive, arrived) = mpsc::unbounded_channel();
@@ -84,6 +86,7 @@ impl Socket {
         let pong = answers_pings.then(|| writer.clone());
         let reader = tokio::spawn(read_frames(read, head.rest, pong, arrive, ping));
         let socket = Self {
+            upgraded,
             opened,
             writer,
             reader,
