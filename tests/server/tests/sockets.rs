@@ -126,7 +126,7 @@ async fn a_young_socket_is_cut_at_the_end_of_its_grace_when_revoked() {
     let server = server().await;
     server
         .control()
-        .settings(|settings| settings.websocket_auth_grace_ms = 1500);
+        .settings(|settings| settings.websocket_auth_grace_ms = 3_000);
     let token = alice(&server).await;
     let mut socket = Socket::open(&server, &token, "").await;
     hello(&mut socket).await;
