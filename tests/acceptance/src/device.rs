@@ -63,6 +63,8 @@ struct Record {
     links: Mutex<Vec<(AccountId, Link)>>,
     told: Mutex<Vec<Notice>>,
     erased: Mutex<Vec<(Instant, AccountId)>>,
+    /// Of what was drawn last; what is older is not drawn any more.
+    drawn: Mutex<Option<Revision>>,
     news: watch::Sender<u64>,
 }
 
@@ -86,6 +88,18 @@ impl Record {
         }
     }
 
+    /// Draws everything as it stood then, after `first`, unless something newer was drawn; says whether it did.
+    fn draw_at(&self, revision: Revision, accounts: &[Snapshot], first: impl FnOnce()) -> bool {
+        let mut drawn = lock(&self.drawn);
+        let newest = drawn.is_none_or(|drawn| revision >= drawn);
+        if newest {
+            *drawn = Some(revision);
+            first();
+            accounts.iter().for_each(|snapshot| self.draw(snapshot));
+        }
+        newest
+    }
+
     async fn follow(self: Arc<Self>, core: Steadfast, canary: Arc<Canary>) {
         let mut seen = Revision::START;
         let mut told = HashSet::new();
@@ -99,7 +113,7 @@ impl Record {
                 ..
             } = changes;
             seen = revision;
-            accounts.iter().for_each(|snapshot| self.draw(snapshot));
+            self.draw_at(revision, &accounts, || {});
             for notice in notices {
                 if told.insert(notice.id) {
                     lock(&self.told).push(notice.clone());
@@ -174,6 +188,7 @@ impl Device {
         assert!(self.running.is_none(), "the device is on");
         let core = Steadfast::open(self.config.clone(), Arc::clone(&self.key_store));
         let core = core.expect("the core opened");
+        *lock(&self.record.drawn) = None;
         core.accounts()
             .iter()
             .for_each(|snapshot| self.record.draw(snapshot));
@@ -187,6 +202,8 @@ impl Device {
         if let Some(Running { core, host }) = self.running.take() {
             core.close().await;
             host.abort();
+            // What it was just drawing does not come after what the next start draws.
+            let _ = host.await;
         }
     }
 
@@ -200,7 +217,8 @@ impl Device {
     pub async fn stop_listening(&mut self) {
         if let Some(Running { host, .. }) = &mut self.running {
             host.abort();
-            let _ = host.await;
+            // Whoever ends the app awaits a host as well.
+            let _ = std::mem::replace(host, tokio::spawn(async {})).await;
         }
     }
 
@@ -249,13 +267,20 @@ impl Device {
         shown.iter().map(|(_, _, shown)| shown.clone()).collect()
     }
 
-    /// Forgets what it has shown before now, and begins again with what it shows.
-    pub fn forget_shown(&self) {
-        let accounts = self.core().accounts();
-        lock(&self.record.shown).clear();
-        accounts
-            .iter()
-            .for_each(|snapshot| self.record.draw(snapshot));
+    /// Forgets what it has shown before now, and begins again with what it shows. A host that lags behind does not draw what
+    /// is older.
+    ///
+    /// # Panics
+    /// If the core is closed.
+    pub async fn forget_shown(&self) {
+        let forget = || lock(&self.record.shown).clear();
+        loop {
+            let now = self.core().changes(Revision::START).await;
+            let now = now.expect("everything as it stands");
+            if self.record.draw_at(now.revision, &now.accounts, forget) {
+                return;
+            }
+        }
     }
 
     /// The ways to the server that it has shown, in order and each change once. Changes in quick succession may be shown as
@@ -528,6 +553,20 @@ impl Device {
     pub async fn verify(&self) -> Standing {
         let verified = self.core().verify(self.account(), PATIENCE).await;
         verified.expect("asked")
+    }
+
+    /// Somebody looks, and again if need be, until the device shows this. A look may be lost with the trouble that is just
+    /// over, and by itself the device may wait minutes for its next.
+    ///
+    /// # Panics
+    /// If the core refuses to ask, or it does not come to that.
+    pub async fn look_until(&self, wanted: Shown) {
+        let looking = async {
+            while self.shows() != wanted {
+                self.verify().await;
+            }
+        };
+        self.patiently(&format!("{wanted:?}"), looking).await;
     }
 
     /// The id of this device's own session.

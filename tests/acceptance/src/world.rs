@@ -15,7 +15,7 @@ use steadfast::{
 };
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
-use steadfast_testserver::{Control, Flavour, Role, SecretKind, Server};
+use steadfast_testserver::{Control, Flavour, RequestRecord, Role, SecretKind, Server};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -300,18 +300,30 @@ impl World {
     /// # Panics
     /// If it does not come to that.
     pub async fn until_sessions(&self, user: &User, count: usize) {
-        let become_so = async {
-            let mut from = self.control().request_count();
-            while self.control().sessions(user.name).len() != count {
-                let next = self
-                    .control()
-                    .wait_from(from, |record| record.status.is_some());
-                from = next.await.number + 1;
-            }
-        };
-        let became_so = tokio::time::timeout(PATIENCE, become_so).await.is_ok();
+        let so_many = |control: &Control| control.sessions(user.name).len() == count;
+        let became_so = self.until_server(so_many).await;
         let sessions = self.control().sessions(user.name);
         assert!(became_so, "{count} sessions expected: {sessions:?}");
+    }
+
+    /// Waits until this is so at the server, with one of its answers or already. Says whether it came to that.
+    pub async fn until_server(&self, so: impl Fn(&Control) -> bool) -> bool {
+        let control = self.control();
+        let become_so = async {
+            loop {
+                // Taken first: what is answered while it is looked whether it is so has it looked at again.
+                let before = control.requests();
+                if so(control) {
+                    return;
+                }
+                let answered = |record: &RequestRecord| record.status.is_some();
+                let anew = control.wait_from(0, |record| {
+                    answered(record) && !before.get(record.number).is_some_and(answered)
+                });
+                anew.await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, become_so).await.is_ok()
     }
 
     /// Keeps the texts of an error for the canary, and gives it back.

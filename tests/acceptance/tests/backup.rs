@@ -47,7 +47,7 @@ async fn older_sessions_go_on_and_newer_ones_end_without_a_loss(world: &World) {
     let account = newer.sign_in_and_connect(&world.alice).await;
     let key = newer.data_key().await;
     world.sessions_grow_up();
-    older.forget_shown();
+    older.forget_shown().await;
 
     let from = world.control().request_count();
     world.control().put_back(OUT_OF_SERVICE).await;

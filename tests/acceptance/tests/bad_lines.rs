@@ -34,7 +34,7 @@ fn never_doubted(world: &World, device: &Device) {
 /// Hazard A02.
 async fn a_half_open_socket_is_found_dead_and_dialled_anew(world: &World) {
     let device = world.signed_in(Kind::Desktop).await;
-    device.forget_shown();
+    device.forget_shown().await;
     let seen = device.links().len();
     let before = device.network.report();
     let from = world.control().request_count();
@@ -61,7 +61,7 @@ async fn a_half_open_socket_is_found_dead_and_dialled_anew(world: &World) {
 async fn polling(world: &World, kind: Kind) -> Device {
     let device = world.signed_in_with(kind, Options::meddling()).await;
     device.suspend().await;
-    device.forget_shown();
+    device.forget_shown().await;
     device.network.refuse_upgrades(refusal()).reset();
     device.open().await;
     device
@@ -96,7 +96,7 @@ async fn a_revoked_user_is_out_although_no_socket_is_let_through(world: &World) 
 async fn a_slow_network_is_a_network(world: &World) {
     let device = world.signed_in(Kind::Android).await;
     device.suspend().await;
-    device.forget_shown();
+    device.forget_shown().await;
     device
         .network
         .bandwidth(Side::Client, SLOW)

@@ -23,6 +23,10 @@ cases![
     a_portal_that_the_system_says_is_passed_is_behind_in_seconds,
 ];
 
+/// Once the system has said that a portal is passed, the socket is up in a second or two; the rest is allowance for a busy
+/// machine.
+const IN_SECONDS: Duration = Duration::from_secs(2 + 8);
+
 /// How the way to the server is to be shown. What cannot be told from a server in trouble is not called a portal.
 #[derive(Clone, Copy)]
 enum Named {
@@ -78,7 +82,7 @@ async fn stays_signed_in_behind(world: &World, answer: Answer, named: Named) {
     device.network.clear();
     device.open().await;
     device.verify().await;
-    device.until_shows(Shown::Content).await;
+    device.look_until(Shown::Content).await;
     device.until_live().await;
     assert!(device.told().is_empty(), "{:?}", device.told());
 }
@@ -228,7 +232,8 @@ async fn a_portal_that_the_system_says_is_passed_is_behind_in_seconds(world: &Wo
         device.say_network(NetworkPath::Up);
         behind_it(&device).await;
         let waited = passed.elapsed();
-        assert!(waited <= Duration::from_secs(5), "{portal:?}: {waited:?}");
+        println!("{portal:?}: behind after {waited:?}");
+        assert!(waited <= IN_SECONDS, "{portal:?}: {waited:?}");
         device
             .core()
             .sign_out(device.account())

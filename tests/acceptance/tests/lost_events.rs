@@ -203,7 +203,7 @@ async fn a_socket_that_failed_is_never_taken_up_again(world: &World) {
     world
         .control()
         .post(world.bob.name, "while the socket was mute");
-    device.verify().await;
+    device.look_until(Shown::Content).await;
     let record = dialled(world, &device, from).await;
     assert!(!record.query.contains("connection_id"), "{record:?}");
     told_of_a_gap(world, &device, seen).await;

@@ -73,7 +73,7 @@ async fn a_revoked_session_is_covered_and_signed_in_again(world: &World) {
     world.sessions_grow_up();
     device.suspend().await;
     world.revoke(&world.alice);
-    device.forget_shown();
+    device.forget_shown().await;
     device.open().await;
     device.until_expired().await;
     let shown = device.until_shown(Shown::EXPIRED).await;

@@ -74,7 +74,7 @@ async fn a_suspended_phone_is_told_when_it_is_opened_before_any_content(world: &
     let phone = world.signed_in_with(Kind::IPhone, Options::strict()).await;
     close_from_elsewhere(world, &phone, Device::suspend).await;
     phone.open().await;
-    phone.forget_shown();
+    phone.forget_shown().await;
     let shown = phone.until_shown(Shown::EXPIRED).await;
     assert!(!shown.contains(&Shown::Content), "{shown:?}");
     assert_eq!(phone.until_told(1).await.len(), 1);

@@ -68,7 +68,7 @@ async fn every_device_of_everybody_goes_to_the_sign_in_page(world: &World) {
     let awake = [&admin, &phone, &of_bob, &locked];
     join_all(awake.map(Device::until_expired)).await;
 
-    asleep.forget_shown();
+    asleep.forget_shown().await;
     asleep.open().await;
     let shown = asleep.until_shown(Shown::EXPIRED).await;
     let covered = shown.iter().position(|shown| *shown == Shown::Cover);
@@ -106,7 +106,7 @@ async fn a_strict_device_that_slept_shows_no_content_before_the_sign_in_page(wor
     phone.open().await;
     // From here on the app is displayed.
     assert_eq!(phone.shows(), Shown::Cover);
-    phone.forget_shown();
+    phone.forget_shown().await;
     let shown = phone.until_shown(Shown::EXPIRED).await;
     assert!(!shown.contains(&Shown::Content), "{shown:?}");
 }

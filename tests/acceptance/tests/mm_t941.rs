@@ -115,7 +115,7 @@ async fn airplane(world: &World, policy: Policy, first: First) {
         since = Instant::now();
         phone.airplane_off();
     }
-    phone.forget_shown();
+    phone.forget_shown().await;
     check(&phone.until_shown(Shown::EXPIRED).await, policy);
     check_looks(world, from, "Android", since);
     assert_eq!(phone.until_told(1).await.len(), 1);
@@ -127,7 +127,7 @@ async fn in_the_background(world: &World, policy: Policy) {
     revoke_everyone(world).await;
     let (from, since) = (world.control().request_count(), Instant::now());
     phone.open().await;
-    phone.forget_shown();
+    phone.forget_shown().await;
     check(&phone.until_shown(Shown::EXPIRED).await, policy);
     check_looks(world, from, "iPhone", since);
 }

@@ -120,7 +120,7 @@ async fn asking_while_the_database_is_frozen_changes_nothing_for_good(world: &Wo
     );
     back(world);
     device.verify().await;
-    device.until_shows(Shown::Content).await;
+    device.look_until(Shown::Content).await;
     never_signed_out(&device);
 }
 
@@ -237,6 +237,6 @@ async fn the_apps_own_requests_end_nothing(world: &World) {
     }
     back(world);
     device.verify().await;
-    device.until_shows(Shown::Content).await;
+    device.look_until(Shown::Content).await;
     never_signed_out(&device);
 }

@@ -42,7 +42,7 @@ async fn away_and_back(device: &Device, away: impl FnOnce(), back: impl FnOnce()
     back();
     device.until_live().await;
     device.verify().await;
-    device.until_shows(Shown::Content).await;
+    device.look_until(Shown::Content).await;
     assert!(!device.shown().contains(&Shown::EXPIRED));
     assert!(device.told().is_empty());
 }

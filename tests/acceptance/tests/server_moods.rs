@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use steadfast::{Link, Method, Request, SignIn, Standing};
-use steadfast_acceptance::{Device, Shown, World, cases};
+use steadfast_acceptance::{Shown, World, cases};
 use steadfast_lab::device::message::Kind;
 use steadfast_testserver::{HealthQuery, PushAnswer};
 
@@ -81,25 +81,14 @@ async fn a_bot_is_told_that_it_may_not_sign_in(world: &World) {
 }
 
 /// The server has noted this id for the only session of Alice's that has not expired.
-async fn until_attached(world: &World, device: &Device, device_id: &str) {
-    let attached = async {
-        let mut from = world.control().request_count();
-        loop {
-            let now = world.control().now_ms();
-            let mut sessions = world.control().sessions(world.alice.name);
-            sessions.retain(|session| session.expires_at > now);
-            if let [session] = sessions.as_slice()
-                && session.device_id == device_id
-            {
-                return;
-            }
-            let next = world
-                .control()
-                .wait_from(from, |record| record.status.is_some());
-            from = next.await.number + 1;
-        }
-    };
-    device.patiently("the device id attached", attached).await;
+async fn until_attached(world: &World, device_id: &str) {
+    let attached = world.until_server(|control| {
+        let now = control.now_ms();
+        let mut sessions = control.sessions(world.alice.name);
+        sessions.retain(|session| session.expires_at > now);
+        matches!(sessions.as_slice(), [session] if session.device_id == device_id)
+    });
+    assert!(attached.await, "the device id was not attached");
 }
 
 async fn pushes_do_not_arrive(world: &World, answer: PushAnswer) {
@@ -111,7 +100,7 @@ async fn pushes_do_not_arrive(world: &World, answer: PushAnswer) {
     let renewed = Kind::IPhone.new_device_id().expect("a phone has one");
     let set = phone.core().set_device_id(Some(renewed.clone())).await;
     set.expect("the device id taken");
-    until_attached(world, &phone, &renewed).await;
+    until_attached(world, &renewed).await;
 
     // The expiry that the server would have told of is found out by asking, and told once.
     phone.suspend().await;
@@ -128,7 +117,7 @@ async fn pushes_do_not_arrive(world: &World, answer: PushAnswer) {
 
     // Who signs in again is known to the server under the same id, whatever the push proxy said of it.
     phone.sign_in_and_connect(&world.alice).await;
-    until_attached(world, &phone, &renewed).await;
+    until_attached(world, &renewed).await;
     assert_eq!(phone.verify().await, Standing::Active);
     assert_eq!(phone.told().len(), 1);
 }
@@ -176,7 +165,7 @@ async fn a_server_that_does_not_say_how_it_is_ends_nobody_at_the_second_look(wor
     assert!(device.told().is_empty(), "{:?}", device.told());
     // It was the silence about its health that held the verdict back.
     world.control().health_query(HealthQuery::Answered);
-    device.verify().await;
+    device.look_until(Shown::EXPIRED).await;
     device.until_expired().await;
     assert_eq!(device.until_told(1).await.len(), 1);
     assert_ne!(device.snapshot().link, Link::Live);
