@@ -35,11 +35,9 @@ async fn a_young_session_that_was_revoked_ends_when_it_is_older(world: &World) {
     let device = world.device(Kind::Android).await;
     device.sign_in_and_connect(&world.alice).await;
     world.revoke(&world.alice);
-    let standing = device
-        .core()
-        .verify(device.account(), Duration::from_secs(1))
-        .await;
-    assert_eq!(standing, Ok(Standing::Suspect));
-    assert_eq!(device.shows(), Shown::Cover);
+    let asked = device.core().verify(device.account(), Duration::ZERO).await;
+    asked.expect("asked");
+    let doubted = device.until_shows(Shown::Cover).await;
+    assert_eq!(doubted.standing, Standing::Suspect);
     device.until_expired().await;
 }
