@@ -77,16 +77,30 @@ fn set_trap(account: steadfast::AccountId, panics: u32) {
     PANICS.store(panics, Ordering::SeqCst);
 }
 
+/// The log is that of the whole process, and the trap must not be that of other tests' accounts.
+fn number_accounts_from(folder: &Path, number: i64) {
+    let vault = rusqlite::Connection::open(folder.join("vault/vault.sqlite3")).unwrap();
+    vault
+        .execute(
+            "INSERT OR REPLACE INTO settings (name, value) VALUES ('last_account', ?1)",
+            [number.to_string()],
+        )
+        .unwrap();
+}
+
 /// Hazard C01.
 #[tokio::test]
 async fn a_worker_that_panics_is_started_again_and_one_that_keeps_on_is_left_alone() {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
+    open(folder.path(), &server).close().await;
+    number_accounts_from(folder.path(), 1_000);
     let core = open(folder.path(), &server);
     let bob = sign_in(&core, &server, "bob").await;
     let alice = sign_in(&core, &server, "alice").await;
     until_live(&core, alice).await;
     until_live(&core, bob).await;
+    assert!(alice.0 > 1_000);
 
     // Once: it is as if nothing had been.
     set_trap(alice, 1);
