@@ -173,10 +173,7 @@ async fn two_sign_ins_at_once_leave_one_session_and_the_other_is_owed_its_end() 
     let account = first.unwrap();
     assert_eq!(second.unwrap(), account);
     until_live(&core, account).await;
-    server
-        .control()
-        .wait_from(0, |request| request.path.ends_with("/users/logout"))
-        .await;
+    common::eventually(|| server.control().sessions("alice").len() == 1).await;
     let left = core.active_sessions(account).await.unwrap();
     assert_eq!(left.len(), 1);
     assert!(left[0].current);

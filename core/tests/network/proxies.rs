@@ -2,6 +2,7 @@
 
 use steadfast::{Error, HttpProxy, NetworkPath, NetworkProfile, Proxy};
 
+use crate::common::eventually;
 use crate::support::{
     ALICE, Answer, ConnectProxy, Gate, NAME, Names, Rules, alice_at, config, holds, open, server,
     until, until_live,
@@ -154,17 +155,5 @@ async fn what_is_owed_after_a_sign_out_goes_through_the_proxy_too() {
     let id = core.sign_in(sign_in).await.unwrap();
     until_live(&core, id).await;
     core.sign_out(id).await.unwrap();
-    let gone = async {
-        let mut from = 0;
-        while !server.control().sessions("alice").is_empty() {
-            let record = server
-                .control()
-                .wait_from(from, |one| one.status.is_some())
-                .await;
-            from = record.number + 1;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(60), gone)
-        .await
-        .expect("the session ended at the server");
+    eventually(|| server.control().sessions("alice").is_empty()).await;
 }

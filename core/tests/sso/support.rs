@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::common::eventually;
 pub(crate) use crate::common::until;
 
 pub(crate) const ALICE: &str = "Passw0rd!alice";
@@ -98,19 +99,7 @@ pub(crate) fn parameters(start: &SsoStart) -> BTreeMap<String, String> {
 
 /// Waits until what is owed to the server has been paid, or whatever else the server shows.
 pub(crate) async fn until_server(server: &Server, reached: impl Fn(&Server) -> bool) {
-    let look = async {
-        let mut from = 0;
-        while !reached(server) {
-            let record = server
-                .control()
-                .wait_from(from, |record| record.status.is_some())
-                .await;
-            from = record.number + 1;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), look)
-        .await
-        .unwrap_or_else(|_| panic!("not reached: {:?}", server.control().requests()));
+    eventually(|| reached(server)).await;
 }
 
 /// Waits until the outbox is empty. Nothing tells when that is, so the vault is looked at again and again.
