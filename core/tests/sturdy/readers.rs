@@ -3,6 +3,7 @@
 use crate::common::*;
 use crate::vault_support::{self, ALICE, FIRST_TOKEN, SERVER};
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -78,6 +79,8 @@ fn hints_are_bounded_and_nonsense_in_them_is_passed_over() {
 /// Sign-ins of the writing process.
 const ROUNDS: i64 = 100;
 const READS: &str = "STEADFAST_READS";
+/// What such a process says once it has begun.
+const READING: &str = "it reads";
 
 /// A process that reads until it is told to stop, and says what it saw.
 #[test]
@@ -93,6 +96,9 @@ fn reading_child() {
     while !stop.exists() {
         match vault::read_accounts(Path::new(&folder)) {
             Ok(accounts) => {
+                if reads == 0 {
+                    println!("{READING}");
+                }
                 reads += 1;
                 for account in accounts {
                     let before = newest.insert(account.id, account.epoch);
@@ -115,12 +121,15 @@ fn two_processes_read_while_the_app_writes_suspends_and_resumes() {
     let vault_folder = vault_support::vault_folder(folder.path());
     let children: Vec<_> = (0..2)
         .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
+            let mut child = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "readers::reading_child", "--nocapture"])
                 .env(READS, &vault_folder)
                 .stdout(Stdio::piped())
                 .spawn()
-                .unwrap()
+                .unwrap();
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert!(said.any(|line| line.unwrap().ends_with(READING)));
+            (child, said)
         })
         .collect();
     let mut scrubs = (0, 0);
@@ -138,13 +147,10 @@ fn two_processes_read_while_the_app_writes_suspends_and_resumes() {
         let _ = device.vault.take_hints();
     }
     std::fs::write(vault_folder.join("stop"), "").unwrap();
-    for child in children {
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{said}");
-        let reads = said.lines().find(|line| line.contains("reads")).unwrap();
-        println!("{reads}");
-        assert!(!reads.contains("reads 0"));
+    for (mut child, said) in children {
+        let said: Vec<_> = said.map(Result::unwrap).collect();
+        assert!(child.wait().unwrap().success(), "{said:?}");
+        println!("{said:?}");
     }
     println!("scrubs done {} blocked {}", scrubs.0, scrubs.1);
     let scrub = device.vault.scrub().unwrap();
