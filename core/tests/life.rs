@@ -652,6 +652,17 @@ impl KeyStore for Slow {
 /// The verdict comes when the other user has already passed the form.
 #[tokio::test]
 async fn a_session_whose_content_is_to_be_erased_is_never_offered_again() {
+    // The verdict takes seconds, and a key store that takes longer than ten is given up: a busy machine may need another try.
+    for _ in 0..4 {
+        if ended_while_another_user_signs_in().await {
+            return;
+        }
+    }
+    panic!("the verdict never came in time");
+}
+
+/// Whether the sign-in outlived the verdict.
+async fn ended_while_another_user_signs_in() -> bool {
     let server = server().await;
     let folder = tempfile::tempdir().unwrap();
     let keys = Arc::new(Slow::default());
@@ -666,7 +677,10 @@ async fn a_session_whose_content_is_to_be_erased_is_never_offered_again() {
     eventually(|| keys.reached.load(Ordering::SeqCst)).await;
     wrong_verdict(&core, &server, alice).await;
     keys.holds.store(false, Ordering::SeqCst);
-    let bob = form.await.unwrap().unwrap();
+    let bob = match form.await.unwrap() {
+        Err(Error::KeyStoreUnavailable) => return false,
+        signed_in => signed_in.unwrap(),
+    };
     let owed = core.obligations();
     assert_eq!((owed.len(), owed[0].account), (1, alice));
     assert_eq!(owed[0].blocks, [bob]);
@@ -677,4 +691,5 @@ async fn a_session_whose_content_is_to_be_erased_is_never_offered_again() {
     assert_eq!(core.continue_session(alice).await, Err(Error::SessionEnded));
     eventually(|| keys.keys.names().len() == 2).await;
     core.close().await;
+    true
 }

@@ -619,8 +619,9 @@ async fn a_part_is_never_left_under_the_tag_of_another_version() {
 
 #[tokio::test]
 async fn a_file_that_becomes_shorter_while_it_is_sent_is_told_as_that() {
-    let (server, folder, core, account) = live().await;
-    let file = write(folder.path(), "shrinks", &bytes(30_000_000));
+    let (server, proxy, folder, core, account) = live_behind_a_proxy().await;
+    proxy.control().bandwidth(Side::Client, 1_000_000);
+    let file = write(folder.path(), "shrinks", &bytes(LARGE));
     let transfer = core.upload(account, upload(&server, &file)).await.unwrap();
     let shrinks = std::fs::File::options().write(true).open(&file).unwrap();
     shrinks.set_len(1_000).unwrap();

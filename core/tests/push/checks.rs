@@ -90,7 +90,8 @@ async fn a_check_that_is_called_off_closes_at_once() {
     assert_eq!(open_files(folder.path()), 0);
     assert_eq!(check.await.unwrap().unwrap(), []);
     let took = called_off.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // Well before the check's own time is over.
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(core.snapshot(account).unwrap().standing, Standing::Active);
     core.close().await;
 }

@@ -2,8 +2,8 @@
 
 use crate::common::{self, until};
 use crate::support::{
-    DEVICE_ID, deliver, expiry_notice, open_files, phone, questions, revoke_and_order, server,
-    sign_in, suspend, upgrades,
+    DEVICE_ID, deliver, deliver_until_ended, expiry_notice, open_files, phone, questions,
+    revoke_and_order, server, sign_in, suspend, upgrades,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -22,10 +22,9 @@ async fn a_signed_order_wipes_a_phone_whose_session_is_gone_and_the_phone_sleeps
     let dialled = upgrades(&server);
 
     let push = revoke_and_order(&server).await;
-    let received = deliver(&core, &push).await;
+    let received = deliver_until_ended(&core, account, &push).await;
 
     let snapshot = core.snapshot(account).unwrap();
-    assert_eq!(snapshot.standing, Standing::Ended);
     assert_eq!(snapshot.reason, Some(Reason::Wiped));
     assert!(received.handled);
     let ToShow::Notices(notices) = received.to_show else {
@@ -52,7 +51,7 @@ async fn a_process_that_the_push_started_carries_the_order_out_and_closes_again(
     config.host_state = HostState::Suspended;
     let keys = FileKeyStore::open(folder.path().join("keys")).unwrap();
     let core = Steadfast::open(config, Arc::new(keys)).unwrap();
-    deliver(&core, &push).await;
+    deliver_until_ended(&core, account, &push).await;
 
     assert_eq!(core.snapshot(account).unwrap().reason, Some(Reason::Wiped));
     assert_eq!(open_files(folder.path()), 0);
@@ -198,7 +197,8 @@ async fn an_expiry_notice_is_told_once_and_by_the_servers_word() {
         .await;
     let push = crate::support::as_delivered(push.body);
 
-    let ToShow::Notices(notices) = deliver(&core, &push).await.to_show else {
+    let received = deliver_until_ended(&core, account, &push).await;
+    let ToShow::Notices(notices) = received.to_show else {
         panic!("nothing to show");
     };
     assert_eq!(notices.len(), 1);
