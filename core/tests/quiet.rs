@@ -151,7 +151,7 @@ async fn a_suspended_core_does_nothing_at_all() {
     };
     // No watch of a test is as long as the longest wait of the core, so it is asked what its threads wait for. One that was
     // called off may be woken once more, within the seconds that a suspension may take.
-    let at_rest = tokio::time::timeout(Duration::from_secs(30), settled).await;
+    let at_rest = tokio::time::timeout(PATIENCE, settled).await;
     assert!(at_rest.is_ok(), "not at rest: {:?}", alarms());
     let requests = server.control().requests().len();
     tokio::time::sleep(Duration::from_secs(6)).await;

@@ -69,7 +69,7 @@ async fn reconnecting_leaves_neither_sockets_nor_threads_behind() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let settled = tokio::time::timeout(Duration::from_secs(30), settled).await;
+        let settled = tokio::time::timeout(PATIENCE, settled).await;
         assert!(settled.is_ok(), "{:?} now, {first:?} at first", held());
     }
     core.close().await;

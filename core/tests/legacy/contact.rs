@@ -48,7 +48,7 @@ async fn a_question_under_way_ends_with_the_suspension() {
     faults.wait_for_open(1).await;
     core.host_state(HostState::Suspended).await.unwrap();
     // Well before a request is given up for want of an answer.
-    tokio::time::timeout(Duration::from_secs(10), faults.wait_for_open(0))
+    tokio::time::timeout(Duration::from_secs(20), faults.wait_for_open(0))
         .await
         .unwrap();
     core.close().await;

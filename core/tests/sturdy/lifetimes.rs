@@ -1,9 +1,10 @@
 //! Beginning and end of a core: opened by several at once, dropped wherever, and asked on a thread that must not wait.
 
 use crate::common::*;
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use steadfast::keystore::testing::{Behaviour, ScriptedKeyStore};
+use steadfast::policy::{KEY_STORE_DEADLINE, VAULT_BUSY_TIMEOUT};
 use steadfast::{Error, HostState, Steadfast};
 
 /// Hazards B26, B23.
@@ -52,7 +53,8 @@ async fn a_core_may_be_dropped_inside_a_runtime_while_its_key_store_hangs() {
     eventually(|| keys.calls().len() > calls).await;
     let begun = Instant::now();
     drop(core);
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    // Well before the call into the key store is given up.
+    assert!(begun.elapsed() < KEY_STORE_DEADLINE - Duration::from_secs(2));
     keys.set(Behaviour::Works);
     // What it held is free: the next one opens and goes on.
     let core = open_with(folder.path(), &server, Arc::new(keys));
@@ -84,36 +86,28 @@ async fn what_is_read_on_the_main_thread_waits_for_neither_disk_nor_key_store() 
         let core = core.clone();
         async move { core.set_device_id(Some("apple_rn-v2:abc".to_owned())).await }
     });
-    let mut longest = Duration::ZERO;
-    let (done, until) = mpsc::channel::<()>();
-    let reading = std::thread::spawn({
+    let reading = tokio::task::spawn_blocking({
         let core = core.clone();
         move || {
-            let mut reads = 0_u32;
-            while until.try_recv() == Err(mpsc::TryRecvError::Empty) {
+            let mut longest = Duration::ZERO;
+            for _ in 0..100 {
                 let begun = Instant::now();
                 let _ = (core.accounts(), core.snapshot(alice), core.notices());
                 let _ = core.network_changed(steadfast::NetworkPath::Up, None);
                 longest = longest.max(begun.elapsed());
-                reads += 1;
                 std::thread::sleep(Duration::from_millis(5));
             }
-            (reads, longest)
+            longest
         }
     });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    done.send(()).unwrap();
-    let (reads, longest) = reading.join().unwrap();
-    println!("{reads} reads, the longest {longest:?}");
-    // Far below the five seconds for which the disk is waited for; a busy machine may hold up any thread.
-    assert!(
-        reads > 10 && longest < Duration::from_secs(1),
-        "{longest:?}"
-    );
+    let longest = reading.await.unwrap();
+    println!("the longest read {longest:?}");
+    // Far below the time for which the disk is waited for; a busy machine may hold up any thread.
+    assert!(longest < VAULT_BUSY_TIMEOUT / 2, "{longest:?}");
     other.execute_batch("COMMIT").unwrap();
     keys.set(Behaviour::Works);
-    waits.await.unwrap().unwrap();
-    // Too late for its deadline, or not: it ends.
+    // Too late for their deadlines, or not: they end.
+    let _ = waits.await.unwrap();
     let _ = asks.await.unwrap();
     core.host_state(HostState::Suspended).await.unwrap();
     core.close().await;
