@@ -1,5 +1,7 @@
 package dev.steadfast.jvm
 
+import dev.steadfast.core.Core
+import dev.steadfast.core.fileKeyStore
 import dev.steadfast.example.ActiveSessions
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
@@ -37,9 +39,13 @@ class JavaExampleTest {
             assertEquals(listOf("Android Native App", "Native Desktop App (this one)"), said.dropLast(1).sorted())
             assertEquals("signed out", said.last())
             // A program that ends at once may leave the server's part to its next start.
-            eventually("the other session alone") {
-                run("wrong")
-                server.sessions("alice").size == 1
+            val keys = fileKeyStore(folder.resolve("keys").toString())
+            val next = Core.open(configured(folder.toFile(), DESKTOP, listOf(server.authority)), keys)
+            try {
+                eventually("the other session alone") { server.sessions("alice").size == 1 }
+            } finally {
+                next.shutDown()
+                next.close()
             }
         }
 

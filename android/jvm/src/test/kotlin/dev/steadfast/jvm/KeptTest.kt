@@ -37,18 +37,21 @@ class KeptTest {
     @Test
     fun `q08 a sign-out in airplane mode is done here at once, and at the server when the network is back`() =
         test {
-            val phone = world.signedIn()
-            phone.airplaneOn()
-            phone.core.signOut(phone.account)
-            assertEquals("sign in: null", phone.shows())
-            assertEquals(Reason.SIGNED_OUT, phone.snapshot.reason)
-            assertEquals(1, server.sessions("alice").size)
-            val back = System.nanoTime()
-            phone.airplaneOff()
-            untilNoSession()
-            val took = (System.nanoTime() - back) / 1_000_000
-            assertTrue("$took ms after the network", took <= 10_000)
-            assertTrue("${phone.told}", phone.told.isEmpty())
+            within(10_000) {
+                val phone = world.signedIn()
+                phone.airplaneOn()
+                phone.core.signOut(phone.account)
+                assertEquals("sign in: null", phone.shows())
+                assertEquals(Reason.SIGNED_OUT, phone.snapshot.reason)
+                assertEquals(1, server.sessions("alice").size)
+                val took =
+                    timed {
+                        phone.airplaneOff()
+                        untilNoSession()
+                    }
+                assertTrue("${phone.told}", phone.told.isEmpty())
+                took
+            }
         }
 
     /** The core is not told that the network is back: its process starts when it is. Hazards D05, B15. Q8. */
@@ -192,22 +195,24 @@ class KeptTest {
             val phone = world.signedIn()
 
             fun attached() = server.sessionRows("alice").single()["device_id"].asString
-            val first = attached()
-            assertTrue(first, first.startsWith("android_rn-v2:"))
-            server.turn("database", "state" to "stopped")
-            val since = server.requests().size
-            val rotated = "android_rn-v2:${"e".repeat(40)}"
-            phone.core.setDeviceId(rotated)
-            eventually("a try in vain") {
-                server.requests().drop(since).any { it["path"].asString.endsWith("/users/sessions/device") && !it["status"].isJsonNull }
+            var letter = 'a'
+            within(10_000) {
+                val first = attached()
+                assertTrue(first, first.startsWith("android_rn-v2:"))
+                server.turn("database", "state" to "stopped")
+                val since = server.requests().size
+                val rotated = "android_rn-v2:${"${letter++}".repeat(40)}"
+                phone.core.setDeviceId(rotated)
+                eventually("a try in vain") {
+                    server.requests().drop(since).any { it["path"].asString.endsWith("/users/sessions/device") && !it["status"].isJsonNull }
+                }
+                assertEquals("it could not be stored", first, attached())
+                server.turn("database", "state" to "healthy")
+                timed {
+                    phone.core.networkChanged(NetworkPath.UP)
+                    eventually("the new one") { attached() == rotated }
+                }
             }
-            assertEquals("it could not be stored", first, attached())
-            server.turn("database", "state" to "healthy")
-            val online = System.nanoTime()
-            phone.core.networkChanged(NetworkPath.UP)
-            eventually("the new one") { attached() == rotated }
-            val took = (System.nanoTime() - online) / 1_000_000
-            assertTrue("$took ms", took < 10_000)
         }
 
     /** Q14. */

@@ -210,7 +210,8 @@ class SessionEndsTest {
             val phone = world.signedIn()
             // More than a difference of the clocks that is taken for none; the reminder goes by the device's.
             server.turn("clock_advance", "by" to 100_000)
-            val soon = 4_000
+            // Far more than the next lines take, and the test waits for it.
+            val soon = 12_000
             val days = 48L * 3_600_000
             expiresAt(serverNow + soon)
             phone.core.activeSessions(phone.account)
