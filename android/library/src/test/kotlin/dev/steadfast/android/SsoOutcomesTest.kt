@@ -12,11 +12,13 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
+import kotlinx.coroutines.yield
 import org.junit.Assert.assertEquals
 import org.junit.Test
 import java.util.concurrent.CompletableFuture
@@ -89,6 +91,8 @@ class SsoOutcomesTest {
             )
             assertEquals("one", heard.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
             outcomes.tell(failed("two"))
+            // It counts when the listener has returned, which is a moment later than what it said.
+            while (peek() != "two") yield()
             val next = LinkedBlockingQueue<String>()
             callers.listen(outcomes.flow, Runnable::run) { next += why(it).orEmpty() }
             assertEquals("two", next.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
@@ -127,6 +131,20 @@ class SsoOutcomesTest {
             val both = List(2) { async(start = CoroutineStart.UNDISPATCHED) { why(outcomes.flow.first()) } }
             outcomes.tell(failed("one"))
             both.forEach { assertEquals("one", it.await()) }
+        }
+
+    /** What a collector gets that goes away before it is done with it. */
+    private suspend fun peek(): String? =
+        coroutineScope {
+            val first = CompletableDeferred<String?>()
+            val looking =
+                launch {
+                    outcomes.flow.collect {
+                        first.complete(why(it))
+                        awaitCancellation()
+                    }
+                }
+            first.await().also { looking.cancelAndJoin() }
         }
 
     private fun failed(why: String) = SsoOutcome.Failed(IllegalStateException(why))

@@ -293,6 +293,14 @@ final class Phone {
         press(find(text));
     }
 
+    /** Presses what has this text, unless the screen has changed before. */
+    void pressIfThere(String text) {
+        TextView view = find(text);
+        if (view != null && view.isEnabled() && view.isClickable()) {
+            press(view);
+        }
+    }
+
     /** Presses what has this text as often as a finger can, before anything comes of it. */
     void pressTwice(String text) {
         see(text);

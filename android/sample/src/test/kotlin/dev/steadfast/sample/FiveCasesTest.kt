@@ -82,7 +82,8 @@ class FiveCasesTest : SampleTest() {
         phone.press("Mattermost · alice")
         phone.see("Signed in as alice")
         admin().revokeSessionsOf("alice")
-        phone.press("Reload")
+        // The app may have heard of it before, and then there is nothing to press.
+        phone.pressIfThere("Reload")
         phone.see(EXPIRED)
         phone.picture("sign-in-with-message")
         phone.press("Mattermost · bob")
