@@ -150,7 +150,13 @@ async fn a_descriptor_that_died_is_given_up_without_a_busy_loop() {
         let replaced = unsafe { libc::dup2(null.as_raw_fd(), descriptor) };
         assert_eq!(replaced, descriptor);
     }
-    until(&core, alice, |snapshot| snapshot.link != Link::Live).await;
+    // What is shown goes to and fro faster than a busy machine may look.
+    let upgraded = server.control().wait_from(from, |record| {
+        record.path.ends_with("/websocket") && record.status == Some(101)
+    });
+    tokio::time::timeout(PATIENCE, upgraded)
+        .await
+        .expect("a new socket");
     until_live(&core, alice).await;
     assert_eq!(core.snapshot(alice).unwrap().standing, Standing::Active);
 

@@ -31,9 +31,13 @@ async fn a_sign_out_is_paid_to_the_own_server_under_a_new_id_after_a_day() {
     let alice = sign_in(&core, &server, "alice").await;
     until_live(&core, alice).await;
     until(&core, alice, |seen| !seen.server_name.is_empty()).await;
+    // What the server says of itself may be read twice after a sign-in, and not at a start.
+    core.close().await;
     let vault = vault(folder.path());
     let set = "UPDATE accounts SET diagnostic_id = 'anotherinstallation2222222'";
     assert_eq!(vault.execute(set, []).unwrap(), 1);
+    let core = open(folder.path(), &server);
+    until_live(&core, alice).await;
     let before = server.control().request_count();
 
     core.sign_out(alice).await.unwrap();
