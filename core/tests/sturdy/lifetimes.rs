@@ -62,6 +62,46 @@ async fn a_core_may_be_dropped_inside_a_runtime_while_its_key_store_hangs() {
     core.close().await;
 }
 
+/// It is promised within a second. Whoever waited for what hangs here would wait ten at least: that long a key store has for a
+/// call, and a server three times as long. Half of that leaves room for a busy machine.
+///
+/// Hazards C06, C08.
+#[tokio::test]
+async fn a_close_waits_for_neither_key_store_nor_server() {
+    const { assert!(steadfast::policy::CLOSE_DEADLINE.as_millis() < 1_000) }
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = ScriptedKeyStore::new();
+    let core = open_with(folder.path(), &server, Arc::new(keys.clone()));
+    let alice = sign_in(&core, &server, "alice").await;
+    until_live(&core, alice).await;
+    let control = server.control();
+    let from = control.request_count();
+    control.hold_back(Some("/api/v4/users/me/sessions"));
+    let asks = tokio::spawn({
+        let core = core.clone();
+        async move { core.active_sessions(alice).await }
+    });
+    control
+        .wait_from(from, |request| request.path == "/api/v4/users/me/sessions")
+        .await;
+    keys.set(Behaviour::Blocks);
+    let calls = keys.calls().len();
+    let waits = tokio::spawn({
+        let core = core.clone();
+        async move { core.data_key(alice).await }
+    });
+    eventually(|| keys.calls().len() > calls).await;
+    let begun = Instant::now();
+    core.close().await;
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(asks.await.unwrap(), Err(Error::Closed));
+    assert_eq!(waits.await.unwrap(), Err(Error::Closed));
+    keys.set(Behaviour::Works);
+    control.hold_back(None);
+}
+
 /// Hazards C07.
 #[tokio::test]
 async fn what_is_read_on_the_main_thread_waits_for_neither_disk_nor_key_store() {
