@@ -2,9 +2,6 @@ package dev.steadfast.android
 
 import android.content.Context
 import android.net.ConnectivityManager
-import android.net.LinkAddress
-import android.net.LinkProperties
-import android.net.Network
 import android.net.NetworkCapabilities
 import android.net.ProxyInfo
 import org.junit.Assert.assertEquals
@@ -16,8 +13,6 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 import org.robolectric.shadows.ShadowNetwork
-import org.robolectric.shadows.ShadowNetworkCapabilities
-import java.net.InetAddress
 
 @RunWith(RobolectricTestRunner::class)
 class ConnectivityTest {
@@ -173,44 +168,4 @@ class ConnectivityTest {
         connectivity.start()
         reports.clear()
     }
-
-    private fun appears(
-        network: Network,
-        capabilities: Set<Int>,
-        link: LinkProperties = link("192.0.2.7"),
-    ) {
-        shadowOf(manager).setNetworkCapabilities(network, capabilities(capabilities))
-        shadowOf(manager).setLinkProperties(network, link)
-        callbacks { it.onAvailable(network) }
-        has(network, capabilities)
-        links(network, link)
-    }
-
-    private fun has(
-        network: Network,
-        capabilities: Set<Int>,
-    ) = callbacks { it.onCapabilitiesChanged(network, capabilities(capabilities)) }
-
-    private fun links(
-        network: Network,
-        link: LinkProperties,
-    ) = callbacks { it.onLinkPropertiesChanged(network, link) }
-
-    private fun lost(network: Network) = callbacks { it.onLost(network) }
-
-    private fun callbacks(call: (ConnectivityManager.NetworkCallback) -> Unit) = shadowOf(manager).networkCallbacks.toList().forEach(call)
-
-    private fun capabilities(wanted: Set<Int>): NetworkCapabilities {
-        val capabilities = ShadowNetworkCapabilities.newInstance()
-        wanted.forEach { shadowOf(capabilities).addCapability(it) }
-        return capabilities
-    }
-
-    private fun link(vararg addresses: String) =
-        LinkProperties().apply {
-            addresses.forEach { address ->
-                val parsed = InetAddress.getByName(address)
-                addLinkAddress(LinkAddress(parsed, if (parsed.address.size == 4) 24 else 64))
-            }
-        }
 }

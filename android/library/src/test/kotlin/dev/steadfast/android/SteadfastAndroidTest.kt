@@ -5,6 +5,8 @@ import android.app.Application
 import android.app.NotificationManager
 import android.app.job.JobScheduler
 import android.content.Intent
+import android.net.NetworkCapabilities
+import android.net.ProxyInfo
 import android.net.Uri
 import android.os.Looper
 import android.os.UserManager
@@ -49,7 +51,11 @@ import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowNetwork
 import java.io.File
+import java.net.InetAddress
+import java.net.ServerSocket
+import java.net.URI
 import java.time.Duration
 
 /** Every adapter over the real core, against a real server. */
@@ -343,6 +349,26 @@ class SteadfastAndroidTest {
         comeBack(page)
         page.windowFocusChanged(true)
         eventually { alarms.scheduledAlarms.size == 1 }
+    }
+
+    @Test
+    fun `what the system says of the network is what the core goes by`() {
+        front()
+        val alice = signIn()
+        await { alice.until { it.link == Link.Live } }
+        val wifi = ShadowNetwork.newInstance(100)
+        appears(wifi, setOf(NetworkCapabilities.NET_CAPABILITY_VALIDATED))
+        lost(wifi)
+        await { alice.until { it.link == Link.Offline } }
+        // Whether there is a way out behind a portal nobody knows, so it is tried.
+        appears(wifi, setOf(NetworkCapabilities.NET_CAPABILITY_CAPTIVE_PORTAL))
+        await { alice.until { it.link == Link.Live } }
+        ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { proxy ->
+            proxy.soTimeout = SAFETY_MILLIS.toInt()
+            links(wifi, link("192.0.2.7").apply { httpProxy = ProxyInfo.buildDirectProxy("127.0.0.1", proxy.localPort) })
+            val asked = proxy.accept().use { it.getInputStream().bufferedReader().readLine() }
+            assertTrue(asked, asked.startsWith("CONNECT ${URI(server.url()).authority} "))
+        }
     }
 
     @Test
