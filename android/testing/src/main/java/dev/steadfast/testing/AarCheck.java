@@ -27,6 +27,16 @@ public final class AarCheck {
 
     private static final int PAGE = 16 * 1024;
 
+    /** What an app takes from it, with the rules for backups that its manifest names. */
+    private static final List<String> NEEDED =
+            List.of(
+                    "AndroidManifest.xml",
+                    "classes.jar",
+                    "R.txt",
+                    "proguard.txt",
+                    "res/xml/steadfast_data_extraction_rules.xml",
+                    "res/xml/steadfast_full_backup_content.xml");
+
     private AarCheck() {}
 
     /** `AarCheck FILE.aar [ABI …]`: prints what is in it, and fails with what is wrong or if one of these ABIs is missing. */
@@ -48,7 +58,7 @@ public final class AarCheck {
                 wrong.add("no libsteadfast.so for " + abi);
             }
         }
-        for (String needed : List.of("AndroidManifest.xml", "classes.jar", "R.txt", "proguard.txt")) {
+        for (String needed : NEEDED) {
             if (!entries.containsKey(needed)) {
                 wrong.add(needed + " is missing");
             }

@@ -35,9 +35,14 @@ public final class AarCheckTest {
     public void whatIsMissingIsNamed() throws IOException {
         Map<String, byte[]> entries = whole();
         entries.remove("R.txt");
+        entries.remove("res/xml/steadfast_full_backup_content.xml");
         entries.put("classes.jar", zip(Map.of("other.class", new byte[0])));
         assertEquals(
-                List.of("R.txt is missing", "classes.jar holds no dev.steadfast.Steadfast"), AarCheck.problems(aar(entries), List.of()));
+                List.of(
+                        "R.txt is missing",
+                        "res/xml/steadfast_full_backup_content.xml is missing",
+                        "classes.jar holds no dev.steadfast.Steadfast"),
+                AarCheck.problems(aar(entries), List.of()));
     }
 
     @Test
@@ -82,6 +87,8 @@ public final class AarCheckTest {
         entries.put("AndroidManifest.xml", new byte[0]);
         entries.put("R.txt", new byte[0]);
         entries.put("proguard.txt", new byte[0]);
+        entries.put("res/xml/steadfast_data_extraction_rules.xml", new byte[0]);
+        entries.put("res/xml/steadfast_full_backup_content.xml", new byte[0]);
         entries.put("classes.jar", zip(Map.of("dev/steadfast/Steadfast.class", new byte[0])));
         return entries;
     }
