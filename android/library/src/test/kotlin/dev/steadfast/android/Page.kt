@@ -5,7 +5,6 @@ import android.app.job.JobParameters
 import android.os.Looper
 import dev.steadfast.Account
 import dev.steadfast.core.Snapshot
-import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
 import kotlinx.coroutines.flow.first
 import org.junit.Assert.assertTrue
