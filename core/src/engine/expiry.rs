@@ -52,6 +52,17 @@ impl Engine {
         });
     }
 
+    /// A device id was attached: the session is a phone's from now on, and the server gave it the length of those.
+    pub(crate) fn start_reading_moved_expiry(self: &Arc<Self>, account: &Arc<Account>) {
+        let (engine, account) = (self.clone(), account.clone());
+        self.spawn(async move {
+            tokio::select! {
+                _ = engine.read_expiry(&account) => {}
+                () = engine.suspension() => {}
+            }
+        });
+    }
+
     /// Reads the expiry again if it has passed and the session lives.
     pub(crate) async fn refresh_passed_expiry(&self, account: &Arc<Account>) {
         let lives = self
@@ -69,16 +80,30 @@ impl Engine {
         if last.is_some_and(|last| now.since(last) < policy::EXPIRY_READS) {
             return;
         }
+        if self.ask_for_expiry(account).await {
+            *last = Some(now);
+        }
+    }
+
+    /// Reads the expiry from the list of sessions, however lately it was read: for what happens once to a session. Whether
+    /// there was one to ask for.
+    pub(crate) async fn read_expiry(&self, account: &Arc<Account>) -> bool {
+        // One after the other, so that an older list is never learned from after a newer one.
+        let _turn = account.expiry_read.lock().await;
+        self.ask_for_expiry(account).await
+    }
+
+    async fn ask_for_expiry(&self, account: &Arc<Account>) -> bool {
         let Ok((account, epoch, token)) = self.signed_in(account.id).await else {
-            return;
+            return false;
         };
-        *last = Some(now);
         if let Ok(answer) = account.rest.sessions(&token, "me").await {
             account.note_server_clock(answer.reply.date, self.times.wall());
             if let Answered::Done(sessions) = answer.outcome {
                 self.learn_own_session(&account, epoch, &sessions).await;
             }
         }
+        true
     }
 
     pub(crate) async fn reminder_set(

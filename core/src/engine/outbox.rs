@@ -127,7 +127,7 @@ impl Engine {
         Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP))
     }
 
-    async fn pay(&self, entry: &OutboxEntry) {
+    async fn pay(self: &Arc<Self>, entry: &OutboxEntry) {
         let trying = async {
             match entry.kind {
                 OutboxKind::RevokeToken => self.revoke(entry).await,
@@ -367,7 +367,7 @@ impl Engine {
         }
     }
 
-    async fn attach(&self, entry: &OutboxEntry) -> Tried {
+    async fn attach(self: &Arc<Self>, entry: &OutboxEntry) -> Tried {
         let id = entry.account;
         match self.vault(move |vault| vault.account(id)).await {
             Ok(Some(record)) if record.epoch == entry.epoch => {}
@@ -390,6 +390,9 @@ impl Engine {
                         .vault(move |vault| vault.set_attached_device(id, epoch, &device_id))
                         .await;
                     self.refresh_cookies_due().await;
+                    if answer.reply.renewed {
+                        self.start_reading_moved_expiry(&account);
+                    }
                     Tried::Done(OutboxProof::DeviceAttached)
                 }
                 Answered::Refused(_) | Answered::Unreadable => Tried::Again,

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::policy;
 use crate::secret::Token;
 use crate::server::wire::Session;
-use crate::server::{self, Answer, Outcome, TransportError};
+use crate::server::{self, Answer, TransportError};
 use crate::session::{AccountId, Epoch, Event, UnixMillis};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -267,14 +267,8 @@ impl Engine {
 
     async fn welcome(&self, account: &Arc<Account>) {
         let engine = self;
-        let Ok((account, epoch, token)) = engine.signed_in(account.id).await else {
+        if !engine.read_expiry(account).await {
             return;
-        };
-        if let Ok(answer) = account.rest.sessions(&token, "me").await
-            && let Outcome::Done(sessions) = answer.outcome
-        {
-            account.note_server_clock(answer.reply.date, engine.times.wall());
-            engine.learn_own_session(&account, epoch, &sessions).await;
         }
         engine.learn_config(account.id).await;
         engine.owe_device_properties(account.id).await;

@@ -60,6 +60,34 @@ async fn an_id_that_changed_while_the_server_was_away_is_there_within_ten_second
     panic!("{took:?}");
 }
 
+/// The server gives a session another length when it becomes one of a phone, however long after the sign-in.
+#[tokio::test]
+async fn an_expiry_that_moves_with_the_id_is_learned_and_the_reminder_moves_with_it() {
+    let server = common::server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = common::open(folder.path(), &server);
+    let account = sign_in(&core, &server).await;
+    let before = core.snapshot(account).unwrap().expires_at.unwrap();
+    let reminded = core.reminders()[0].at;
+    server.control().settings(|settings| {
+        settings.session_length_mobile_hours = 10;
+    });
+
+    core.set_device_id(Some(DEVICE_ID.to_owned()))
+        .await
+        .unwrap();
+    common::until(&core, account, |snapshot| {
+        snapshot.expires_at.unwrap() < before
+    })
+    .await;
+    let here = core.snapshot(account).unwrap().expires_at.unwrap().0;
+    assert_eq!(here, server.control().sessions("alice")[0].expires_at);
+    let reminders = core.reminders();
+    assert_eq!(reminders.len(), 1, "{reminders:?}");
+    assert!(reminders[0].at < reminded);
+    core.close().await;
+}
+
 /// What was under way is lost with the network that it was on; what is owed does not wait for it on the next one. Q8.
 #[tokio::test]
 async fn what_was_under_way_on_the_last_network_holds_nothing_up_on_the_next() {

@@ -18,10 +18,17 @@ async fn signed_in(world: &World, prolongs: bool) -> (Device, i64) {
     });
     let device = world.device(Kind::Android).await;
     device.sign_in_and_connect(&world.alice).await;
-    let known = device
-        .until("a known expiry", |snapshot| snapshot.expires_at.is_some())
+    // The device's id is attached after the sign-in, which moves the expiry too.
+    let attached = world.control().wait_from(0, |record| {
+        record.path.ends_with("/users/sessions/device") && record.status.is_some()
+    });
+    device.patiently("the device's id", attached).await;
+    let expires_at = world.control().sessions(world.alice.name)[0].expires_at;
+    device
+        .until("the expiry as the server has it", |snapshot| {
+            snapshot.expires_at.map(|at| at.0) == Some(expires_at)
+        })
         .await;
-    let expires_at = known.expires_at.expect("known").0;
     assert_eq!(device.core().reminders().len(), 1);
     world.control().clock_advance(HALF_AN_HOUR);
     (device, expires_at)
