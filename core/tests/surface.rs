@@ -214,3 +214,32 @@ async fn twenty_suspensions_lose_nothing_and_leave_no_file_open() {
     until_live(&core, account).await;
     core.close().await;
 }
+
+/// A server that takes a connection up again greets nobody, and its greeting is what makes a core ask.
+#[tokio::test]
+async fn what_a_server_says_of_itself_is_asked_again_after_a_suspension_that_cut_it_short() {
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let control = server.control();
+    control.hold_back(Some("/api/v4/users/me/sessions"));
+    let sign_in = SignIn::new(server.url(), "alice", PASSWORD);
+    let account = core.sign_in(sign_in).await.unwrap();
+    core.close().await;
+
+    let config = "/api/v4/config/client";
+    control.hold_back(Some(config));
+    let from = control.request_count();
+    let core = open(&folder, &server);
+    until_live(&core, account).await;
+    let asked = control.wait_from(from, |record| record.path == config);
+    tokio::time::timeout(Duration::from_secs(60), asked)
+        .await
+        .unwrap();
+    core.host_state(HostState::Suspended).await.unwrap();
+    assert_eq!(core.snapshot(account).unwrap().server_name, "");
+    control.hold_back(None);
+    core.host_state(HostState::Focused).await.unwrap();
+    until(&core, account, |seen| !seen.server_name.is_empty()).await;
+    core.close().await;
+}

@@ -30,6 +30,8 @@ pub(crate) struct Account {
     pub(crate) expiry_read: tokio::sync::Mutex<Option<BootMillis>>,
     /// The client configuration is being read again, or soon will be.
     pub(crate) reading_config: AtomicBool,
+    /// The client configuration was to be read, and no answer came.
+    pub(crate) config_due: AtomicBool,
     /// Whether the way to the server still lacks the secrets of its profile. Held while the way is changed.
     pub(crate) way_lacks_secrets: tokio::sync::Mutex<bool>,
     messages: mpsc::UnboundedSender<Message>,
@@ -57,6 +59,7 @@ impl Account {
             server_clock_ahead: AtomicI64::new(0),
             expiry_read: tokio::sync::Mutex::new(None),
             reading_config: AtomicBool::new(false),
+            config_due: AtomicBool::new(false),
             messages,
         };
         account.note_server_clock(record.signed_in_server_date, record.signed_in_at);

@@ -48,14 +48,22 @@ impl Engine {
             let read = async {
                 tokio::time::sleep(wait).await;
                 account.reading_config.store(false, Ordering::Release);
-                engine.learn_config(account.id).await;
+                engine.learn_config(account.id).await
             };
-            tokio::select! {
-                () = read => {}
-                () = engine.suspension() => {}
-            }
+            let answered = tokio::select! {
+                answered = read => answered,
+                () = engine.suspension() => false,
+            };
             account.reading_config.store(false, Ordering::Release);
+            account.config_due.fetch_or(!answered, Ordering::AcqRel);
         });
+    }
+
+    /// A link is live again. A server that takes the connection up where it was says nothing of itself by itself.
+    pub(crate) fn read_config_if_due(self: &Arc<Self>, account: &Arc<Account>) {
+        if account.config_due.swap(false, Ordering::AcqRel) {
+            self.reread_config(account, Duration::ZERO);
+        }
     }
 
     /// A socket brought something: a server that was upgraded says so in its hello, one that was configured in an event.
@@ -84,13 +92,13 @@ impl Engine {
     }
 
     /// Reads the client configuration and stores what it says. Only the full set says anything: a dead session gets the
-    /// limited one, and something in between may give any.
-    pub(crate) async fn learn_config(&self, id: AccountId) {
+    /// limited one, and something in between may give any. Gives whether there was an answer at all.
+    pub(crate) async fn learn_config(&self, id: AccountId) -> bool {
         let Ok((account, epoch, token)) = self.signed_in(id).await else {
-            return;
+            return false;
         };
         let Ok(answer) = account.rest.config(Some(&token)).await else {
-            return;
+            return false;
         };
         let set = evidence::config_set(&facts(&answer.reply, self.config.clear_text));
         account.note_server_clock(answer.reply.date, self.times.wall());
@@ -99,6 +107,7 @@ impl Engine {
         if let (Answered::Done(config), ConfigSet::Full, true) = (answer.outcome, set, own) {
             self.learn_server(&account, epoch, &config).await;
         }
+        true
     }
 
     /// Stores and shows what the server says of itself.

@@ -268,9 +268,11 @@ impl Engine {
     async fn welcome(&self, account: &Arc<Account>) {
         let engine = self;
         if !engine.read_expiry(account).await {
+            account.config_due.store(true, Ordering::Release);
             return;
         }
-        engine.learn_config(account.id).await;
+        let answered = engine.learn_config(account.id).await;
+        account.config_due.fetch_or(!answered, Ordering::AcqRel);
         engine.owe_device_properties(account.id).await;
     }
 }

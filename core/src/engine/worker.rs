@@ -318,6 +318,7 @@ impl Worker {
             return;
         }
         self.engine.notice_server(&self.account, &event);
+        let was_live = matches!(self.state.link(), Link::Live { .. });
         let waiting_for_pong = self.sockets.ping_is_unanswered();
         let covered = self.state.cover() || self.engine.waits_for_erasing(self.account.id);
         for event in self.sockets.arrived(event, covered) {
@@ -329,6 +330,9 @@ impl Worker {
                     break;
                 }
             }
+        }
+        if !was_live && matches!(self.state.link(), Link::Live { .. }) {
+            self.engine.read_config_if_due(&self.account);
         }
         self.publish();
     }
