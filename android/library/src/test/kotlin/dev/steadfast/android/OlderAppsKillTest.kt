@@ -77,7 +77,7 @@ class OlderAppsKillTest {
             val heard = ArrayList<String>()
             val all = ArrayList<String>()
             while (true) {
-                val line = said.poll(SAFETY_MILLIS, TimeUnit.MILLISECONDS) ?: error("not a word: $all")
+                val line = said.poll(COMES_UP_MILLIS, TimeUnit.MILLISECONDS) ?: error("not a word: $all")
                 all += line
                 // JUnit says something in the same line.
                 val own = line.substringAfter(KillableOlderApps.SAYS, "").ifEmpty { line.takeIf { it == ENDED } } ?: continue
@@ -98,5 +98,8 @@ class OlderAppsKillTest {
 
     private companion object {
         const val ENDED = "the output has ended"
+
+        /** A system is brought up in that time on any machine, before the first word. */
+        const val COMES_UP_MILLIS = 4 * SAFETY_MILLIS
     }
 }
