@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 use steadfast::vault::{self, Vault};
 use steadfast::{AccountId, HostState, Link, Reader, Standing};
 
@@ -81,6 +81,9 @@ const ROUNDS: i64 = 100;
 const READS: &str = "STEADFAST_READS";
 /// What such a process says once it has begun.
 const READING: &str = "it reads";
+/// Such a process ends by then if nobody tells it to stop, and says so by failing: its parent waits for what it says, or is
+/// gone. Far longer than the writing process needs.
+const READS_AT_MOST: Duration = Duration::from_secs(180);
 
 /// A process that reads until it is told to stop, and says what it saw.
 #[test]
@@ -93,7 +96,12 @@ fn reading_child() {
     let reader = Reader::new(&folder);
     let (mut reads, mut busy) = (0, 0);
     let mut newest = BTreeMap::new();
+    let begun = Instant::now();
     while !stop.exists() {
+        assert!(
+            begun.elapsed() < READS_AT_MOST,
+            "nobody stops it: reads {reads} busy {busy}"
+        );
         match vault::read_accounts(Path::new(&folder)) {
             Ok(accounts) => {
                 if reads == 0 {
