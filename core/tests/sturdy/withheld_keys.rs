@@ -349,6 +349,8 @@ async fn no_way_out_is_offered_or_taken_where_the_accounts_own_key_is_given() {
 struct Stuck {
     store: FaultyKeyStore,
     over: Mutex<Vec<String>>,
+    /// The names of the calls that have begun.
+    begun: Mutex<Vec<String>>,
 }
 
 impl Stuck {
@@ -356,7 +358,13 @@ impl Stuck {
         *self.over.lock().unwrap() = prefixes.iter().map(|&prefix| prefix.to_owned()).collect();
     }
 
+    fn has_begun(&self, prefix: &str) -> bool {
+        let begun = self.begun.lock().unwrap();
+        begun.iter().any(|name| name.starts_with(prefix))
+    }
+
     fn enter(&self, name: &str) {
+        self.begun.lock().unwrap().push(name.to_owned());
         let stuck = || {
             let over = self.over.lock().unwrap();
             over.iter().any(|prefix| name.starts_with(prefix))
@@ -396,14 +404,22 @@ async fn a_session_is_not_given_up_while_the_key_store_hangs_over_another_key() 
     let keys = Arc::new(Stuck {
         store: phone.faults.clone(),
         over: Mutex::default(),
+        begun: Mutex::default(),
     });
     let core = open_with(phone.folder.path(), &phone.server, keys.clone());
     until(&core, phone.alice, |snapshot| snapshot.may_sign_in_again).await;
 
+    // The other key comes first: the core itself asks for this one now and then, and would have the whole deadline.
+    keys.over(&["data-"]);
+    let other = tokio::spawn({
+        let (core, alice) = (core.clone(), phone.alice);
+        async move { core.data_key(alice).await }
+    });
+    eventually(|| keys.has_begun("data-")).await;
     keys.over(&["data-", &phone.key]);
     phone.faults.fail(0, "");
     let refused = Error::KeyStoreUnavailable;
-    assert_eq!(core.data_key(phone.alice).await, Err(refused.clone()));
+    assert_eq!(other.await.unwrap(), Err(refused.clone()));
     let again = SignIn::new(phone.server.url(), "alice", PASSWORD);
     assert_eq!(core.sign_in(again).await, Err(refused.clone()));
     assert_eq!(core.forget(phone.alice).await, Err(refused));
