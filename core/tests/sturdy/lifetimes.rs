@@ -5,7 +5,24 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use steadfast::keystore::testing::{Behaviour, ScriptedKeyStore};
 use steadfast::policy::{KEY_STORE_DEADLINE, VAULT_BUSY_TIMEOUT};
-use steadfast::{Error, HostState, Steadfast};
+use steadfast::{AccountId, Error, HostState, Key, Method, Request, Steadfast};
+use tokio::task::JoinHandle;
+
+/// Has the app ask for its data key, which from now on hangs in the key store.
+async fn hanging_data_key(
+    core: &Steadfast,
+    account: AccountId,
+    keys: &ScriptedKeyStore,
+) -> JoinHandle<Result<Key, Error>> {
+    keys.set(Behaviour::Blocks);
+    let calls = keys.calls().len();
+    let waits = tokio::spawn({
+        let core = core.clone();
+        async move { core.data_key(account).await }
+    });
+    eventually(|| keys.calls().len() > calls).await;
+    waits
+}
 
 /// Hazards B26, B23.
 #[tokio::test]
@@ -77,21 +94,17 @@ async fn a_close_waits_for_neither_key_store_nor_server() {
     until_live(&core, alice).await;
     let control = server.control();
     let from = control.request_count();
-    control.hold_back(Some("/api/v4/users/me/sessions"));
+    // Something that the core does not ask for by itself.
+    let path = "/api/v4/users/me/teams";
+    control.hold_back(Some(path));
     let asks = tokio::spawn({
         let core = core.clone();
-        async move { core.active_sessions(alice).await }
+        async move { core.request(alice, Request::new(Method::Get, path)).await }
     });
     control
-        .wait_from(from, |request| request.path == "/api/v4/users/me/sessions")
+        .wait_from(from, |request| request.path == path)
         .await;
-    keys.set(Behaviour::Blocks);
-    let calls = keys.calls().len();
-    let waits = tokio::spawn({
-        let core = core.clone();
-        async move { core.data_key(alice).await }
-    });
-    eventually(|| keys.calls().len() > calls).await;
+    let waits = hanging_data_key(&core, alice, &keys).await;
     let begun = Instant::now();
     core.close().await;
     let took = begun.elapsed();
@@ -111,13 +124,7 @@ async fn what_is_read_on_the_main_thread_waits_for_neither_disk_nor_key_store() 
     let core = open_with(folder.path(), &server, Arc::new(keys.clone()));
     let alice = sign_in(&core, &server, "alice").await;
     until_live(&core, alice).await;
-    keys.set(Behaviour::Blocks);
-    let calls = keys.calls().len();
-    let asks = tokio::spawn({
-        let core = core.clone();
-        async move { core.data_key(alice).await }
-    });
-    eventually(|| keys.calls().len() > calls).await;
+    let asks = hanging_data_key(&core, alice, &keys).await;
     let database = folder.path().join("vault").join("vault.sqlite3");
     let other = rusqlite::Connection::open(database).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
