@@ -239,7 +239,46 @@ async fn what_a_server_says_of_itself_is_asked_again_after_a_suspension_that_cut
     core.host_state(HostState::Suspended).await.unwrap();
     assert_eq!(core.snapshot(account).unwrap().server_name, "");
     control.hold_back(None);
+    let dialled = control.request_count();
     core.host_state(HostState::Focused).await.unwrap();
+    until(&core, account, |seen| !seen.server_name.is_empty()).await;
+    let sockets = control.requests().split_off(dialled);
+    let resumed = sockets
+        .iter()
+        .filter(|record| record.path.ends_with("/websocket"))
+        .all(|record| record.query.contains("connection_id="));
+    assert!(resumed, "{sockets:?}");
+    // So is which session is ours, which the first start did not come to.
+    until(&core, account, |seen| seen.expires_at.is_some()).await;
+    core.close().await;
+}
+
+/// A request that was under way when the network changed has no answer for half a minute, and the link is long live by then.
+#[tokio::test]
+async fn what_a_server_says_of_itself_is_asked_again_where_the_question_was_lost_with_its_network()
+{
+    let server = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = open(&folder, &server);
+    let control = server.control();
+    let config = "/api/v4/config/client";
+    control.hold_back(Some(config));
+    let asked_from = async |from: usize| {
+        let asked = control.wait_from(from, |record| record.path == config);
+        tokio::time::timeout(Duration::from_secs(60), asked)
+            .await
+            .unwrap();
+    };
+    let sign_in = SignIn::new(server.url(), "alice", PASSWORD);
+    let account = core.sign_in(sign_in).await.unwrap();
+    until_live(&core, account).await;
+    asked_from(0).await;
+    let from = control.request_count();
+    core.network_changed(steadfast::NetworkPath::Up, None)
+        .unwrap();
+    asked_from(from).await;
+    assert_eq!(core.snapshot(account).unwrap().server_name, "");
+    control.hold_back(None);
     until(&core, account, |seen| !seen.server_name.is_empty()).await;
     core.close().await;
 }

@@ -1,12 +1,13 @@
 //! What the engine holds of one account: the way to its server, its events, its token, and the way to its worker.
 
 use crate::engine::events::EventQueue;
+use crate::engine::reading::Reading;
 use crate::engine::token::TokenCache;
 use crate::engine::worker::Message;
 use crate::server::{Dialler, Rest, ServerAddress};
 use crate::session::{AccountId, BootMillis, Event};
 use crate::vault::{AccountRecord, ServerFacts};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -28,14 +29,20 @@ pub(crate) struct Account {
     pub(crate) server_clock_ahead: AtomicI64,
     /// When the list of sessions was last read for the expiry.
     pub(crate) expiry_read: tokio::sync::Mutex<Option<BootMillis>>,
-    /// The client configuration is being read again, or soon will be.
-    pub(crate) reading_config: AtomicBool,
-    /// The client configuration was to be read, and no answer came.
-    pub(crate) config_due: AtomicBool,
+    /// What is to be read of the session and its server in the background.
+    pub(crate) reading: Mutex<Reading>,
+    /// How many lists of sessions were asked for.
+    lists: AtomicU64,
+    /// The newest of them that was learned from.
+    pub(crate) learned_list: AtomicU64,
     /// Whether the way to the server still lacks the secrets of its profile. Held while the way is changed.
     pub(crate) way_lacks_secrets: tokio::sync::Mutex<bool>,
     messages: mpsc::UnboundedSender<Message>,
 }
+
+/// A list of sessions, among those that were asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListNumber(pub(crate) u64);
 
 impl Account {
     /// Also gives the receiving end, for the worker.
@@ -58,12 +65,18 @@ impl Account {
             server: Mutex::new(record.server.clone()),
             server_clock_ahead: AtomicI64::new(0),
             expiry_read: tokio::sync::Mutex::new(None),
-            reading_config: AtomicBool::new(false),
-            config_due: AtomicBool::new(false),
+            reading: Mutex::new(Reading::of_stored(record)),
+            lists: AtomicU64::new(0),
+            learned_list: AtomicU64::new(0),
             messages,
         };
         account.note_server_clock(record.signed_in_server_date, record.signed_in_at);
         (account, inbox)
+    }
+
+    /// To be taken before a list of sessions is asked for: it says which of two lists is the newer one.
+    pub(crate) fn next_list(&self) -> ListNumber {
+        ListNumber(self.lists.fetch_add(1, Ordering::AcqRel) + 1)
     }
 
     /// Takes another way to the server from now on.

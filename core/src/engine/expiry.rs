@@ -4,6 +4,7 @@
 use crate::api::{Changes, Reminder, Standing};
 use crate::engine::Engine;
 use crate::engine::account::Account;
+use crate::engine::reading::is_said;
 use crate::error::Error;
 use crate::policy;
 use crate::server::Outcome as Answered;
@@ -52,17 +53,6 @@ impl Engine {
         });
     }
 
-    /// A device id was attached: the session is a phone's from now on, and the server gave it the length of those.
-    pub(crate) fn start_reading_moved_expiry(self: &Arc<Self>, account: &Arc<Account>) {
-        let (engine, account) = (self.clone(), account.clone());
-        self.spawn(async move {
-            tokio::select! {
-                _ = engine.read_expiry(&account) => {}
-                () = engine.suspension() => {}
-            }
-        });
-    }
-
     /// Reads the expiry again if it has passed and the session lives.
     pub(crate) async fn refresh_passed_expiry(&self, account: &Arc<Account>) {
         let lives = self
@@ -80,30 +70,28 @@ impl Engine {
         if last.is_some_and(|last| now.since(last) < policy::EXPIRY_READS) {
             return;
         }
-        if self.ask_for_expiry(account).await {
-            *last = Some(now);
-        }
+        // Also where nobody answers.
+        *last = Some(now);
+        self.read_expiry(account).await;
     }
 
-    /// Reads the expiry from the list of sessions, however lately it was read: for what happens once to a session. Whether
-    /// there was one to ask for.
+    /// Reads the expiry from the list of sessions, however lately it was read. Gives whether the server has said what there is
+    /// to say.
     pub(crate) async fn read_expiry(&self, account: &Arc<Account>) -> bool {
-        // One after the other, so that an older list is never learned from after a newer one.
-        let _turn = account.expiry_read.lock().await;
-        self.ask_for_expiry(account).await
-    }
-
-    async fn ask_for_expiry(&self, account: &Arc<Account>) -> bool {
         let Ok((account, epoch, token)) = self.signed_in(account.id).await else {
             return false;
         };
-        if let Ok(answer) = account.rest.sessions(&token, "me").await {
-            account.note_server_clock(answer.reply.date, self.times.wall());
-            if let Answered::Done(sessions) = answer.outcome {
-                self.learn_own_session(&account, epoch, &sessions).await;
-            }
+        let list = account.next_list();
+        let Ok(answer) = account.rest.sessions(&token, "me").await else {
+            return false;
+        };
+        account.note_server_clock(answer.reply.date, self.times.wall());
+        let said = is_said(&answer);
+        if let Answered::Done(sessions) = answer.outcome {
+            self.learn_own_session(&account, epoch, list, &sessions)
+                .await;
         }
-        true
+        said
     }
 
     pub(crate) async fn reminder_set(

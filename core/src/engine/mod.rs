@@ -24,6 +24,7 @@ mod outbox;
 pub(crate) mod problems;
 mod push;
 mod questions;
+mod reading;
 mod realtime;
 mod requests;
 mod server_facts;

@@ -5,6 +5,7 @@
 
 use crate::api::{Notifications, SignInMethod};
 use crate::engine::questions::facts;
+use crate::engine::reading::Due;
 use crate::engine::{Engine, Failure, installation, stored_profile};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
 use crate::pace::{Dice, doubled};
@@ -391,7 +392,12 @@ impl Engine {
                         .await;
                     self.refresh_cookies_due().await;
                     if answer.reply.renewed {
-                        self.start_reading_moved_expiry(&account);
+                        // The session is a phone's from now on, and the server gave it the length of those. Read here, as a
+                        // check in the background waits for what is paid and for nothing else.
+                        let read = self.unless_lost(self.read_expiry(&account)).await;
+                        if read != Some(true) {
+                            self.read_soon(&account, Due::SESSION, Duration::ZERO);
+                        }
                     }
                     Tried::Done(OutboxProof::DeviceAttached)
                 }

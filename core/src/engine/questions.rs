@@ -1,7 +1,7 @@
 //! The machine's questions to the server: asked in the background, one at a time, and what came back read as evidence.
 
 use crate::engine::Engine;
-use crate::engine::account::Account;
+use crate::engine::account::{Account, ListNumber};
 use crate::engine::installation::{self, Said};
 use crate::engine::token::NoToken;
 use crate::engine::worker::Message;
@@ -34,6 +34,7 @@ pub(crate) enum Returned {
     Health(Box<Said>),
     Sessions {
         epoch: Epoch,
+        list: ListNumber,
         sent: Sent,
     },
     Experiment {
@@ -154,6 +155,7 @@ impl Questions {
             Returned::Sessions { sent: Err(_), .. } => Answer::Sessions(SessionsRead::Other),
             Returned::Sessions {
                 epoch,
+                list,
                 sent: Ok(reply),
             } => {
                 let facts = self.facts(&reply);
@@ -163,7 +165,7 @@ impl Questions {
                     && let Some(sessions) = reply.json::<Vec<wire::Session>>()
                 {
                     self.engine
-                        .learn_own_session(&self.account, epoch, &sessions)
+                        .learn_own_session(&self.account, epoch, list, &sessions)
                         .await;
                 }
                 Answer::Sessions(read)
@@ -278,6 +280,7 @@ async fn ask_with(
         }
         Question::Sessions => Returned::Sessions {
             epoch,
+            list: account.next_list(),
             sent: rest
                 .sessions(token, "me")
                 .await

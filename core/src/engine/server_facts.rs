@@ -3,10 +3,10 @@
 
 use crate::engine::account::Account;
 use crate::engine::questions::facts;
+use crate::engine::reading::{Due, is_said};
 use crate::engine::sign_in::version_number;
 use crate::engine::{Engine, lock};
 use crate::evidence;
-use crate::pace::Dice;
 use crate::policy;
 use crate::server::SocketEvent;
 use crate::server::server_policy::ServerPolicy;
@@ -15,7 +15,6 @@ use crate::server::{Outcome as Answered, ServerAddress};
 use crate::session::{AccountId, ConfigSet, Epoch, Event, Settings};
 use crate::vault::{Outcome, ServerFacts};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 impl Engine {
@@ -37,33 +36,8 @@ impl Engine {
     }
 
     /// Reads the client configuration again, in the background: the server was upgraded, or its configuration changed.
-    /// `spread` keeps the devices of a server from asking in one second.
     pub(crate) fn reread_config(self: &Arc<Self>, account: &Arc<Account>, spread: Duration) {
-        if account.reading_config.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (engine, account) = (self.clone(), account.clone());
-        self.spawn(async move {
-            let wait = Dice::new(engine.times.now().entropy).up_to(spread);
-            let read = async {
-                tokio::time::sleep(wait).await;
-                account.reading_config.store(false, Ordering::Release);
-                engine.learn_config(account.id).await
-            };
-            let answered = tokio::select! {
-                answered = read => answered,
-                () = engine.suspension() => false,
-            };
-            account.reading_config.store(false, Ordering::Release);
-            account.config_due.fetch_or(!answered, Ordering::AcqRel);
-        });
-    }
-
-    /// A link is live again. A server that takes the connection up where it was says nothing of itself by itself.
-    pub(crate) fn read_config_if_due(self: &Arc<Self>, account: &Arc<Account>) {
-        if account.config_due.swap(false, Ordering::AcqRel) {
-            self.reread_config(account, Duration::ZERO);
-        }
+        self.read_soon(account, Due::CONFIG, spread);
     }
 
     /// A socket brought something: a server that was upgraded says so in its hello, one that was configured in an event.
@@ -92,7 +66,7 @@ impl Engine {
     }
 
     /// Reads the client configuration and stores what it says. Only the full set says anything: a dead session gets the
-    /// limited one, and something in between may give any. Gives whether there was an answer at all.
+    /// limited one, and something in between may give any. Gives whether the server has said what there is to say.
     pub(crate) async fn learn_config(&self, id: AccountId) -> bool {
         let Ok((account, epoch, token)) = self.signed_in(id).await else {
             return false;
@@ -104,10 +78,11 @@ impl Engine {
         account.note_server_clock(answer.reply.date, self.times.wall());
         account.event(Event::ConfigSeen(set));
         let own = answer.reply.same_origin && is_secure(account.rest.address(), answer.reply.tls);
+        let said = is_said(&answer);
         if let (Answered::Done(config), ConfigSet::Full, true) = (answer.outcome, set, own) {
             self.learn_server(&account, epoch, &config).await;
         }
-        true
+        said
     }
 
     /// Stores and shows what the server says of itself.

@@ -6,7 +6,7 @@
 use crate::api::{ActiveSession, Confirmation, UserQuery, UserSummary};
 use crate::device::{is_listed, label};
 use crate::engine::Engine;
-use crate::engine::account::Account;
+use crate::engine::account::{Account, ListNumber};
 use crate::engine::commits::csrf_hash;
 use crate::engine::problems;
 use crate::error::Error;
@@ -53,8 +53,11 @@ impl Engine {
 
     pub(crate) async fn active_sessions(&self, id: AccountId) -> Result<Vec<ActiveSession>, Error> {
         let (account, epoch, token) = self.signed_in(id).await?;
+        let list = account.next_list();
         let (sessions, server_now) = self.list(&account, &token, "me").await?;
-        let current = self.learn_own_session(&account, epoch, &sessions).await;
+        let current = self
+            .learn_own_session(&account, epoch, list, &sessions)
+            .await;
         let listed = sessions
             .iter()
             .filter(|session| is_listed(session, server_now));
@@ -69,12 +72,13 @@ impl Engine {
         session: String,
     ) -> Result<(), Error> {
         let (account, epoch, token) = self.signed_in(id).await?;
+        let list = account.next_list();
         let (before, _) = self.list(&account, &token, "me").await?;
         if !before.iter().any(|row| row.id == session) {
             return Err(Error::NoSuchSession);
         }
         if self
-            .learn_own_session(&account, epoch, &before)
+            .learn_own_session(&account, epoch, list, &before)
             .await
             .as_deref()
             == Some(&session)
@@ -195,11 +199,12 @@ impl Engine {
 
     /// Which row is this device's own session: the one whose id is known; else the one with the CSRF token of the sign-in;
     /// else the only one with the device id that is attached to it. Otherwise nobody knows, and nobody guesses.
-    /// What is found is stored, with the session's expiry.
+    /// What is found is stored, with the session's expiry, unless a list that was asked for later has been.
     pub(crate) async fn learn_own_session(
         &self,
         account: &Arc<Account>,
         epoch: Epoch,
+        list: ListNumber,
         sessions: &[Session],
     ) -> Option<String> {
         let id = account.id;
@@ -230,6 +235,9 @@ impl Engine {
                 .vault(move |vault| vault.set_session_id(id, epoch, &session_id))
                 .await;
         }
+        if account.learned_list.fetch_max(list.0, Ordering::AcqRel) > list.0 {
+            return Some(own.id.clone());
+        }
         let expires_at = (own.expires_at > 0).then_some(UnixMillis(own.expires_at));
         if record.expires_at != expires_at {
             let at = self.times.wall();
@@ -241,6 +249,9 @@ impl Engine {
                 self.refresh_lists().await;
             }
             self.hub.change(|changes| {
+                if account.learned_list.load(Ordering::Acquire) > list.0 {
+                    return;
+                }
                 for snapshot in changes
                     .accounts
                     .iter_mut()
@@ -253,27 +264,6 @@ impl Engine {
             self.refresh_cookies_due().await;
         }
         Some(own.id.clone())
-    }
-
-    /// After a sign-in, in the background: what the server calls itself, which row is ours, and when it expires.
-    pub(crate) fn start_welcome(self: &Arc<Self>, account: &Arc<Account>) {
-        account.reading_config.store(true, Ordering::Release);
-        let (engine, account) = (self.clone(), account.clone());
-        self.spawn(async move {
-            engine.welcome(&account).await;
-            account.reading_config.store(false, Ordering::Release);
-        });
-    }
-
-    async fn welcome(&self, account: &Arc<Account>) {
-        let engine = self;
-        if !engine.read_expiry(account).await {
-            account.config_due.store(true, Ordering::Release);
-            return;
-        }
-        let answered = engine.learn_config(account.id).await;
-        account.config_due.fetch_or(!answered, Ordering::AcqRel);
-        engine.owe_device_properties(account.id).await;
     }
 }
 

@@ -77,6 +77,7 @@ impl Engine {
         record: &AccountRecord,
     ) -> Result<(Option<SecretText>, Option<crate::session::UnixMillis>), Error> {
         let (account, epoch, token) = self.signed_in(id).await?;
+        let list = account.next_list();
         let answer = account
             .rest
             .sessions(&token, "me")
@@ -87,7 +88,9 @@ impl Engine {
                 .await?;
         }
         let sessions = problems::value(answer)?;
-        let own = self.learn_own_session(&account, epoch, &sessions).await;
+        let own = self
+            .learn_own_session(&account, epoch, list, &sessions)
+            .await;
         let row = sessions.iter().find(|row| own.as_deref() == Some(&row.id));
         let csrf = row
             .map(|row| row.property("csrf"))

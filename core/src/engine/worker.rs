@@ -102,6 +102,8 @@ pub(crate) struct Worker {
     expiry_told: Option<UnixMillis>,
     /// When the session was asked about because of it, until the user is told or need not be.
     expiry_asked: Option<BootMillis>,
+    /// The link was live, or HTTP was what there was, when that was last published.
+    was_in_touch: bool,
 }
 
 impl Worker {
@@ -117,6 +119,7 @@ impl Worker {
             reading_key: None,
             expiry_told: None,
             expiry_asked: None,
+            was_in_touch: false,
         }
     }
 
@@ -318,7 +321,6 @@ impl Worker {
             return;
         }
         self.engine.notice_server(&self.account, &event);
-        let was_live = matches!(self.state.link(), Link::Live { .. });
         let waiting_for_pong = self.sockets.ping_is_unanswered();
         let covered = self.state.cover() || self.engine.waits_for_erasing(self.account.id);
         for event in self.sockets.arrived(event, covered) {
@@ -330,9 +332,6 @@ impl Worker {
                     break;
                 }
             }
-        }
-        if !was_live && matches!(self.state.link(), Link::Live { .. }) {
-            self.engine.read_config_if_due(&self.account);
         }
         self.publish();
     }
@@ -533,10 +532,15 @@ impl Worker {
         commit_event(ticket, outcome)
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let (epoch, view) = (self.state.epoch(), self.state.view());
         let now = self.engine.times.now();
         self.engine.publish(&self.account, epoch, &view, now);
+        let in_touch = self.engine.is_in_touch(&self.account);
+        if in_touch && !self.was_in_touch {
+            self.engine.read_what_is_due(&self.account);
+        }
+        self.was_in_touch = in_touch;
     }
 
     /// Answers those whose validation has come to its end. A look that is still being taken is not an end.

@@ -1,7 +1,7 @@
 //! The id under which pushes reach this device, and what goes with it.
 
 use crate::common::{self, eventually};
-use crate::support::{DEVICE_ID, own_session, phone, server, sign_in};
+use crate::support::{DEVICE_ID, own_session, phone, server, sign_in, suspend};
 use std::time::{Duration, Instant};
 use steadfast::{NetworkPath, Notifications};
 use steadfast_testserver::{Database, Server};
@@ -85,6 +85,42 @@ async fn an_expiry_that_moves_with_the_id_is_learned_and_the_reminder_moves_with
     let reminders = core.reminders();
     assert_eq!(reminders.len(), 1, "{reminders:?}");
     assert!(reminders[0].at < reminded);
+    core.close().await;
+}
+
+/// Nobody comes back for it before the reminder of the old one: the check itself learns the new one.
+#[tokio::test]
+async fn a_check_in_the_background_that_attaches_an_id_learns_the_expiry_that_moved_with_it() {
+    let server = common::server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let core = common::open(folder.path(), &server);
+    let account = sign_in(&core, &server).await;
+    let before = core.snapshot(account).unwrap().expires_at.unwrap();
+    let control = server.control();
+    control.settings(|settings| settings.session_length_mobile_hours = 10);
+    let device = "/api/v4/users/sessions/device";
+    control.hold_back(Some(device));
+    let from = control.request_count();
+    core.set_device_id(Some(DEVICE_ID.to_owned()))
+        .await
+        .unwrap();
+    control
+        .wait_from(from, |record| record.path == device)
+        .await;
+    suspend(&core).await;
+    assert_eq!(core.snapshot(account).unwrap().expires_at, Some(before));
+    control.hold_back(None);
+    let moved = || core.snapshot(account).unwrap().expires_at.unwrap() < before;
+    // A busy machine may take the whole time of one check.
+    for _ in 0..4 {
+        core.background_check(Duration::from_secs(15))
+            .await
+            .unwrap();
+        if moved() {
+            break;
+        }
+    }
+    assert!(moved());
     core.close().await;
 }
 
