@@ -160,7 +160,7 @@ impl Engine {
     }
 
     /// Whether the account's server can be asked now, as was last published.
-    pub(crate) fn is_in_touch(&self, account: &Account) -> bool {
+    fn is_in_touch(&self, account: &Account) -> bool {
         let link = self.snapshot(account.id).map(|snapshot| snapshot.link);
         *self.host.borrow() != HostState::Suspended
             && matches!(link, Some(Link::Live | Link::Polling))

@@ -536,7 +536,7 @@ impl Worker {
         let (epoch, view) = (self.state.epoch(), self.state.view());
         let now = self.engine.times.now();
         self.engine.publish(&self.account, epoch, &view, now);
-        let in_touch = self.engine.is_in_touch(&self.account);
+        let in_touch = matches!(view.link, Link::Live { .. } | Link::Polling { .. });
         if in_touch && !self.was_in_touch {
             self.engine.read_what_is_due(&self.account);
         }
