@@ -116,7 +116,8 @@ public class JavaAccount internal constructor(
     /**
      * As the other one, with the progress told on the executor, and nothing any more once the future is complete: a step that
      * still waits for the executor when the transfer ends is not told. What the consumer throws ends the transfer and is what
-     * the future fails with; an executor that takes no more, as one that was shut down, ends it with `invalid_argument`.
+     * the future fails with; an executor that takes no more, as one that was shut down, ends one that is under way with
+     * `invalid_argument`.
      */
     public fun upload(
         upload: Upload,

@@ -95,8 +95,8 @@ internal class Callers(
 
     /**
      * Cancelled before it has begun, or with [over] there before, it never begins; once it has begun, it ends as it ends,
-     * whoever was cancelled meanwhile. What becomes of one that the executor refuses is [refused]'s to decide: to cancel who
-     * calls, or to throw. One that it never runs, and says nothing of, waits for [over] or to be cancelled.
+     * whoever was cancelled meanwhile. What becomes of one that the executor refuses before [over] is there is [refused]'s to
+     * decide: to cancel who calls, or to throw. One that it never runs, and says nothing of, waits for [over] or to be cancelled.
      */
     suspend fun call(
         executor: Executor,
@@ -105,11 +105,15 @@ internal class Callers(
         what: () -> Unit,
     ) {
         val job = currentCoroutineContext().job
+        val isOver = { over?.isCompleted == true }
+        // Whoever waited for the end may have shut the executor down by now.
+        if (isOver()) return
         val claimed = AtomicBoolean()
         val end = CompletableDeferred<Result<Unit>>()
         try {
-            executor.execute { if (job.isActive && claimed.compareAndSet(false, true)) end.complete(runCatching(what)) }
+            executor.execute { if (job.isActive && !isOver() && claimed.compareAndSet(false, true)) end.complete(runCatching(what)) }
         } catch (rejected: RejectedExecutionException) {
+            if (isOver()) return
             refused(job, rejected)
         }
         try {

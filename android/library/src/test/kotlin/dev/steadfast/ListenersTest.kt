@@ -10,13 +10,16 @@ import dev.steadfast.testing.TestServer
 import dev.steadfast.testing.TestWorld
 import dev.steadfast.testing.await
 import dev.steadfast.testing.eventually
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.first
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.Executor
 import java.util.concurrent.Executors
@@ -108,17 +111,50 @@ class ListenersTest {
     }
 
     @Test
+    fun `an executor that takes no more when the transfer is over is not asked, and spoils nothing`() {
+        val callers = Callers(Job())
+        val told = AtomicBoolean()
+        val over = Job()
+
+        fun tell(executor: Executor) = await { callers.call(executor, { _, rejected -> throw rejected }, over) { told.set(true) } }
+        // The transfer ends, and whoever waited for it shuts the executor down, just when a step is handed over.
+        tell {
+            over.complete()
+            throw RejectedExecutionException("shut down")
+        }
+        tell { throw RejectedExecutionException("shut down") }
+        tell { error("asked") }
+        tell(direct)
+        assertFalse(told.get())
+    }
+
+    @Test
+    fun `a step that its executor comes to when the transfer is over is not told`() {
+        val told = AtomicBoolean()
+        val over = Job()
+        val late =
+            Executor {
+                over.complete()
+                it.run()
+            }
+        await { Callers(Job()).call(late, { _, rejected -> throw rejected }, over) { told.set(true) } }
+        assertFalse(told.get())
+    }
+
+    @Test
     fun `a transfer ends, whatever becomes of the steps that an executor was given to tell`() {
         val alice = start().alice()
         val fetched = DownloadBuilder("/api/v4/users/me", world.folder.resolve("me").path).build()
         val sent = UploadBuilder("/api/v4/files", "text/plain", world.folder.resolve("a").apply { writeText("a") }.path).build()
         // Nobody runs it, as a main thread that has ended.
-        val dropped = LinkedBlockingQueue<Runnable>()
+        val given = LinkedBlockingQueue<Runnable>()
+        val dropped = ArrayList<Runnable>()
         val told = LinkedBlockingQueue<Progress>()
-        assertEquals(200, alice.download(fetched, dropped::add, told::add).get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
-        assertEquals(400, alice.upload(sent, dropped::add, told::add).get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
-        assertTrue("some were given", dropped.size > 1)
-        dropped.forEach(Runnable::run)
+        val fetching = heldBack(fetched.path) { alice.download(fetched, given::add, told::add).also { dropped += given.next()!! } }
+        assertEquals(200, fetching.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
+        val sending = heldBack(sent.path) { alice.upload(sent, given::add, told::add).also { dropped += given.next()!! } }
+        assertEquals(400, sending.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
+        (dropped + given).forEach(Runnable::run)
         assertNull("told after the end", told.poll())
     }
 
@@ -126,19 +162,40 @@ class ListenersTest {
     fun `a step that is being told when the transfer ends is told before the future says so`() {
         val alice = start().alice()
         val copy = world.folder.resolve("me")
+        val fetched = DownloadBuilder("/api/v4/users/me", copy.path).build()
         val threads = Executors.newSingleThreadExecutor()
         try {
+            val begun = CountDownLatch(1)
             val told = AtomicBoolean()
             val fetching =
-                alice.download(DownloadBuilder("/api/v4/users/me", copy.path).build(), threads) {
-                    // There when the transfer is over.
-                    eventually(copy::exists)
-                    told.set(true)
+                heldBack(fetched.path) {
+                    val fetching =
+                        alice.download(fetched, threads) {
+                            begun.countDown()
+                            // There when the transfer is over.
+                            eventually(copy::exists)
+                            told.set(true)
+                        }
+                    assertTrue(begun.await(SAFETY_MILLIS, TimeUnit.MILLISECONDS))
+                    fetching
                 }
             assertEquals(200, fetching.get(SAFETY_MILLIS, TimeUnit.MILLISECONDS).status)
             assertTrue(told.get())
         } finally {
             threads.shutdown()
+        }
+    }
+
+    /** Begins what the server does not answer before a step of it was there. */
+    private fun <T> heldBack(
+        path: String,
+        begin: () -> T,
+    ): T {
+        world.server.turn("hold_back", "{\"path\":\"$path\"}")
+        try {
+            return begin()
+        } finally {
+            world.server.turn("hold_back", "{\"path\":null}")
         }
     }
 
