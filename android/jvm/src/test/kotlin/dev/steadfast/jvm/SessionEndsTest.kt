@@ -208,6 +208,7 @@ class SessionEndsTest {
     fun `q11 a session that was extended after its reminder was planned is told of by nobody, and lives on`() =
         test {
             val phone = world.signedIn()
+            phone.untilAttached()
             // More than a difference of the clocks that is taken for none; the reminder goes by the device's.
             server.turn("clock_advance", "by" to 100_000)
             // Far more than the next lines take, and the test waits for it.

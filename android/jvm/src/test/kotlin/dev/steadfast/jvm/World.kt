@@ -1,5 +1,6 @@
 package dev.steadfast.jvm
 
+import com.google.gson.JsonObject
 import dev.steadfast.core.Changes
 import dev.steadfast.core.ClientCertificates
 import dev.steadfast.core.Config
@@ -335,6 +336,21 @@ class Handset(
         since: Int = 0,
         fits: (List<Link>) -> Boolean,
     ) = eventually("$what, but ${links.drop(since)}") { fits(links.drop(since)) }
+
+    /**
+     * Until the id of the device is attached, which gives the session the length of a phone's, and the core has read when it
+     * expires from then on: nothing of the sign-in moves the expiry any more.
+     */
+    suspend fun untilAttached() {
+        val answered = { requests: List<JsonObject>, path: String ->
+            requests.dropWhile { !(it["path"].asString.endsWith(path) && it["status"]?.isJsonNull == false) }
+        }
+        eventually("the device's id, and the list that is read after it") {
+            answered(answered(behind.requests(), "/users/sessions/device"), "/users/me/sessions").isNotEmpty()
+        }
+        val expires = behind.sessionRows(snapshot.username).single()["expires_at"].asLong
+        until("the expiry as the server has it") { changes -> changes.accounts.single().expiresAtMillis == expires }
+    }
 
     suspend fun untilTold(count: Int = 1) = eventually("$count notices, but $told") { told.size >= count }
 
