@@ -366,7 +366,11 @@ class SteadfastAndroidTest {
         ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { proxy ->
             proxy.soTimeout = SAFETY_MILLIS.toInt()
             links(wifi, link("192.0.2.7").apply { httpProxy = ProxyInfo.buildDirectProxy("127.0.0.1", proxy.localPort) })
-            val asked = proxy.accept().use { it.getInputStream().bufferedReader().readLine() }
+            val asked =
+                proxy.accept().use {
+                    it.soTimeout = SAFETY_MILLIS.toInt()
+                    it.getInputStream().bufferedReader().readLine()
+                }
             assertTrue(asked, asked.startsWith("CONNECT ${URI(server.url()).authority} "))
         }
     }
