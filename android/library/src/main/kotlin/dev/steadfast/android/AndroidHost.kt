@@ -34,6 +34,9 @@ import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeoutOrNull
 import java.util.concurrent.atomic.AtomicReference
 
+/** How long a page's call waits at most: longer than the core takes to close its store and to open it again. */
+internal const val HEARD_MILLIS = 5_000L
+
 /** Stands between the platform and the core: what each has to say to the other goes through here, and nowhere else. */
 internal class AndroidHost(
     application: Application,
@@ -331,10 +334,7 @@ internal class AndroidHost(
         val account: Long?,
     )
 
-    internal companion object {
-        /** Longer than the core takes to close its store and to open it again. */
-        const val HEARD_MILLIS = 5_000L
-
+    private companion object {
         /** Ends that are not the user's own act. */
         val SERVERS = setOf(Reason.SESSION_ENDED, Reason.WIPED, Reason.KEY_LOST, Reason.STORAGE_LOST)
 

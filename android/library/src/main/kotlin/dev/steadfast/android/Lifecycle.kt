@@ -32,7 +32,7 @@ internal class Lifecycle(
     private val application: Application,
     private val report: (Foreground) -> Unit,
     /** Is told whether a page was created that has yet to start: then the app comes to the front, as a rule. */
-    private val coming: (Boolean) -> Unit = {},
+    private val coming: (Boolean) -> Unit,
 ) {
     private val handler = Handler(Looper.getMainLooper())
     private val created = HashSet<Activity>()

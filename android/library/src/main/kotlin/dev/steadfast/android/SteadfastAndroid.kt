@@ -133,7 +133,7 @@ public class SteadfastAndroid private constructor(
         public fun start(
             application: Application,
             options: AndroidOptions = AndroidOptions(),
-        ): SteadfastAndroid = start(application, options, AndroidHost.HEARD_MILLIS)
+        ): SteadfastAndroid = start(application, options, HEARD_MILLIS)
 
         /** As the other one, with what [SteadfastAndroid.core] says of five seconds. */
         internal fun start(
