@@ -15,7 +15,9 @@ use steadfast::{
 };
 use steadfast_faults::Proxy;
 use steadfast_lab::device::message::{Kind, Password, Setup};
-use steadfast_testserver::{Control, Flavour, RequestRecord, Role, SecretKind, Server};
+use steadfast_testserver::{
+    Control, Flavour, RequestRecord, Role, SecretKind, Server, SocketRequest,
+};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -100,6 +102,10 @@ impl Options {
             ..Self::default()
         }
     }
+}
+
+fn is_heartbeat(request: &SocketRequest, user: &User) -> bool {
+    request.action == "ping" && request.user.as_deref() == Some(user.name)
 }
 
 async fn start_server(users: &[User], flavour: Flavour) -> Server {
@@ -293,6 +299,40 @@ impl World {
     /// Time passes at the server, so that no session is so young that its end does not count at the first look.
     pub fn sessions_grow_up(&self) {
         self.control().clock_advance(GROWN_UP);
+    }
+
+    /// Waits until a device of this user's has just sent its heartbeat, so that its next is a whole interval away. Gives its
+    /// place among the [requests over sockets](Control::socket_requests).
+    ///
+    /// # Panics
+    /// If none comes.
+    pub async fn until_heartbeat(&self, user: &User) -> usize {
+        let from = self.control().socket_requests().len();
+        let is_one = |request: &SocketRequest| is_heartbeat(request, user);
+        let heartbeat = self.control().wait_for_socket_request(from, is_one);
+        let heartbeat = tokio::time::timeout(PATIENCE, heartbeat).await;
+        heartbeat.unwrap_or_else(|_| panic!("no heartbeat of {}", user.name))
+    }
+
+    /// Waits for a question about a session after so many requests. Says whether it reached the server before the heartbeat
+    /// of this user's that comes after the one with that place.
+    ///
+    /// # Panics
+    /// If nobody asks.
+    pub async fn asked_before_a_heartbeat(
+        &self,
+        user: &User,
+        heartbeat: usize,
+        from: usize,
+    ) -> bool {
+        let asked = self.control().wait_from(from, |record| {
+            record.method == "GET" && record.path == "/api/v4/users/me"
+        });
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        let asked = asked.expect("a question about a session");
+        let over_sockets = self.control().socket_requests();
+        let mut later = over_sockets.iter().skip(heartbeat + 1);
+        !later.any(|request| is_heartbeat(request, user) && request.after <= asked.number)
     }
 
     /// Waits until the server knows so many sessions of a user.

@@ -55,7 +55,7 @@ pub use control::{Control, SessionInfo, SocketInfo};
 pub use push::proxy::{PushAnswer, PushRecord};
 pub use server::{Builder, Server};
 pub use state::SecretKind;
-pub use state::requests::RequestRecord;
+pub use state::requests::{RequestRecord, SocketRequest};
 pub use state::sessions::Session;
 pub use state::settings::{CodeExchange, Database, Flavour, HealthQuery, NamedServer, Settings};
 pub use state::users::Role;

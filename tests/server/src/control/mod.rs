@@ -4,7 +4,7 @@ pub(crate) mod http;
 
 use crate::push::expiry;
 use crate::push::proxy::{PushAnswer, PushRecord};
-use crate::state::requests::RequestRecord;
+use crate::state::requests::{RequestRecord, SocketRequest};
 use crate::state::sessions::Session;
 use crate::state::settings::{Database, HealthQuery, Settings};
 use crate::state::single_use::DESKTOP_TOKEN;
@@ -513,6 +513,22 @@ impl Control {
     /// How many requests have arrived so far.
     pub fn request_count(&self) -> usize {
         self.shared.requests.count()
+    }
+
+    /// Every request over a socket so far, in order of arrival.
+    pub fn socket_requests(&self) -> Vec<SocketRequest> {
+        self.shared.requests.over_sockets()
+    }
+
+    /// Waits for a request over a socket that satisfies the predicate, with at least this position among
+    /// [`Control::socket_requests`]; answers its position.
+    pub async fn wait_for_socket_request(
+        &self,
+        first: usize,
+        predicate: impl Fn(&SocketRequest) -> bool,
+    ) -> usize {
+        let requests = &self.shared.requests;
+        requests.wait_over_sockets_from(first, predicate).await
     }
 
     /// The sockets that are open now.

@@ -25,9 +25,21 @@ pub struct RequestRecord {
     pub status: Option<u16>,
 }
 
+/// One request that reached the server over a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketRequest {
+    /// Name of the user whose socket it is; `None` before authentication.
+    pub user: Option<String>,
+    /// What it asks for, such as `ping`.
+    pub action: String,
+    /// How many [`RequestRecord`]s there were when it arrived.
+    pub after: usize,
+}
+
 /// The records, and a signal that moves whenever one is added or answered.
 pub(crate) struct RequestLog {
     records: Mutex<Vec<RequestRecord>>,
+    over_sockets: Mutex<Vec<SocketRequest>>,
     changed: watch::Sender<u64>,
 }
 
@@ -35,6 +47,7 @@ impl RequestLog {
     pub(crate) fn new() -> Self {
         Self {
             records: Mutex::default(),
+            over_sockets: Mutex::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -54,6 +67,40 @@ impl RequestLog {
             record.status = Some(status);
         }
         self.changed.send_modify(|version| *version += 1);
+    }
+
+    pub(crate) fn arrived_over_socket(&self, user: Option<String>, action: &str) {
+        // Under the lock, so that those over sockets stand in the order of what they came after.
+        let mut over_sockets = self.over_sockets.lock().unwrap();
+        over_sockets.push(SocketRequest {
+            user,
+            action: action.to_owned(),
+            after: self.count(),
+        });
+        drop(over_sockets);
+        self.changed.send_modify(|version| *version += 1);
+    }
+
+    pub(crate) fn over_sockets(&self) -> Vec<SocketRequest> {
+        self.over_sockets.lock().unwrap().clone()
+    }
+
+    pub(crate) async fn wait_over_sockets_from(
+        &self,
+        first: usize,
+        predicate: impl Fn(&SocketRequest) -> bool,
+    ) -> usize {
+        let mut changes = self.changed.subscribe();
+        loop {
+            changes.borrow_and_update();
+            let mut numbered = self.over_sockets().into_iter().enumerate().skip(first);
+            if let Some((number, _)) = numbered.find(|(_, request)| predicate(request)) {
+                return number;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<RequestRecord> {

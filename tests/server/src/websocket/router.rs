@@ -28,6 +28,12 @@ pub(super) async fn handle(shared: &Arc<Shared>, key: u64, text: &str) -> Option
     let Ok(request) = serde_json::from_str::<Request>(text) else {
         return Some(End::Cut { resumable: true });
     };
+    let user = {
+        let world = shared.world();
+        let user = world.hub.user_of(key).and_then(|id| world.user(id));
+        user.map(|user| user.username.clone())
+    };
+    shared.requests.arrived_over_socket(user, &request.action);
     let for_plugins = !shared.flavour.is_classic() && request.action.starts_with("custom_");
     if for_plugins {
         return None;
