@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::future::{join_all, try_join_all};
-use steadfast::policy::YOUNG_SESSION;
+use steadfast::policy::{HEARTBEAT_FOCUSED, YOUNG_SESSION};
 use steadfast_faults::{Control, Proxy};
 use steadfast_lab::device::{
     Device,
@@ -30,6 +30,12 @@ pub(crate) const BY_ITSELF: Duration = Duration::from_secs(30);
 
 /// Longer than a sign-in, a resume or a request takes when all is well.
 const SOON: Duration = Duration::from_secs(20);
+
+/// How often it is looked at what passed over a wire.
+const LOOKS: Duration = Duration::from_millis(50);
+
+/// What the device said is no heartbeat if the server has not answered it by then.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How old a session is by the server's clock, which tells whole seconds only, before its end counts at the first look.
 const GROWN_UP: Duration = YOUNG_SESSION.saturating_add(Duration::from_secs(2));
@@ -179,6 +185,32 @@ impl Actor {
         Ok(self
             .shows_sign_in(part, cause, BY_ITSELF, Some(EXPIRED))
             .await)
+    }
+
+    /// Waits until the device, of which nothing is wanted meanwhile, has just sent its heartbeat, so that its next is a whole
+    /// interval away. Any server has that on its wire: bytes from the device over a connection that is there, and the answer.
+    pub(crate) async fn until_heartbeat(&self) -> Result<()> {
+        let deadline = Instant::now() + 3 * HEARTBEAT_FOCUSED;
+        let (mut before, mut taken) = (self.control.report(), Instant::now());
+        loop {
+            tokio::time::sleep(LOOKS).await;
+            let now = self.control.report();
+            let same_connections = (now.accepted, now.open) == (before.accepted, before.open);
+            let said = now.bytes_from_client > before.bytes_from_client;
+            let answered = now.bytes_from_server > before.bytes_from_server;
+            if same_connections && said && answered {
+                return Ok(());
+            }
+            // The beginning of a heartbeat may be seen some looks before its answer.
+            if !(same_connections && said) || taken.elapsed() > ANSWERED_WITHIN {
+                (before, taken) = (now, Instant::now());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{} sends no heartbeat",
+                self.name
+            );
+        }
     }
 
     /// Marks the moment at which something happens to the device.

@@ -14,7 +14,7 @@ const CONFIRMATION: &str = "This action revokes all sessions in the system. All 
                             devices. Are you sure you want to revoke all sessions?";
 
 /// The confirming device asks at once: its cover comes so soon after the server's answer, on a busy machine too. Heartbeats
-/// are twice as far apart.
+/// are twice as far apart, and the administrator confirms right after one.
 const AT_ONCE_MS: i64 = 5_000;
 
 pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome>) -> Result<()> {
@@ -44,6 +44,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, outcomes: &mut Vec<DeviceOutcome
         ensure!(!touched, "Cancel was noticed on {}", actor.name);
     }
 
+    admin.until_heartbeat().await?;
     let locked = stage.the(Kind::IPhoneClassic);
     let left = locked.cause();
     locked.tell("another app comes to the front");
