@@ -262,7 +262,7 @@ impl Engine {
                 OldToken::Dropped
             }
             Err(NoToken::Key(trouble @ (KeyTrouble::Unavailable | KeyTrouble::Other))) => {
-                // Nobody else reads the key while the session is being ended.
+                // Nobody else may have read the key yet.
                 let event = Some(Event::KeyUnreadable(trouble));
                 account.send(Message::Key { epoch, event });
                 return Err(Failure::KeyStore);

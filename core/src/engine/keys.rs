@@ -2,8 +2,9 @@
 //!
 //! It is asked one call at a time, and the deadline counts from when a call begins, so that nobody pays for the time of
 //! another's key. A call that is past it is left behind on its thread, and the next one begins on a new thread; until it has
-//! returned, reads have a shorter deadline. Of a key whose call still hangs, and of a store in which several do, the answer is
-//! *unavailable* at once. Where it is another key over which the store hangs, nothing is said of the one that was asked for.
+//! returned, reads have a shorter deadline. A key whose call still hangs, and a store in which several do, are not asked again.
+//! Where an older call hangs over another key, nothing is said of the one that was asked for; once that has returned, a call
+//! that goes on hanging for its whole deadline says it of its own key.
 
 use crate::engine::desk::Desk;
 use crate::keystore::{KeyAnswer, KeyStore, KeyStoreUnavailable};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// The platform's key store.
 #[derive(Clone)]
@@ -34,14 +36,24 @@ struct Calls {
     /// Where the next call is made; none if the last one hangs there. Never joined: a key store that hangs must not hold up
     /// the app.
     desk: Option<Desk<Arc<dyn KeyStore>>>,
-    /// Whose calls were left behind. What is pointed to is gone when the call has returned.
+    /// Whose calls were left behind, the oldest first. What is pointed to is gone when the call has returned.
     left_behind: Vec<LeftBehind>,
 }
 
 struct LeftBehind {
     name: String,
     running: Weak<()>,
-    why: NoAnswer,
+    /// When it has had a whole deadline with no older call left behind; none as long as there is one.
+    had_its_time: Option<Instant>,
+}
+
+impl LeftBehind {
+    fn why(&self) -> NoAnswer {
+        match self.had_its_time {
+            Some(had) if had <= Instant::now() => NoAnswer::OfThisKey,
+            Some(_) | None => NoAnswer::OfOthers,
+        }
+    }
 }
 
 /// Why a call brought no answer.
@@ -49,18 +61,29 @@ struct LeftBehind {
 enum NoAnswer {
     /// The store hangs over this key, or throws.
     OfThisKey,
-    /// It hangs over others, and this one did not have its whole time, or no turn at all.
+    /// It hangs over others, and may not have come to this one for that.
     OfOthers,
 }
 
 impl Calls {
-    /// The desk for a call about that key, unless the store cannot be expected to answer it.
-    fn desk_for(&mut self, name: &str) -> Result<&Desk<Arc<dyn KeyStore>>, NoAnswer> {
+    /// The desk for a call about that key, unless the store cannot be expected to answer it. `whole` is the deadline of a call
+    /// that no other holds up.
+    fn desk_for(
+        &mut self,
+        name: &str,
+        whole: Duration,
+    ) -> Result<&Desk<Arc<dyn KeyStore>>, NoAnswer> {
         self.left_behind
             .retain(|call| call.running.strong_count() > 0);
+        if let Some(oldest) = self.left_behind.first_mut() {
+            // Those that held it up have returned.
+            oldest
+                .had_its_time
+                .get_or_insert_with(|| Instant::now() + whole);
+        }
         // What is asked about one key is carried out in order.
         if let Some(hanging) = self.left_behind.iter().find(|call| call.name == name) {
-            return Err(hanging.why);
+            return Err(hanging.why());
         }
         if self.left_behind.len() >= KEY_STORE_CALLS_LEFT_BEHIND {
             return Err(NoAnswer::OfOthers);
@@ -88,7 +111,8 @@ impl Keys {
         }
     }
 
-    /// Reads a key; past the deadline the answer is *unavailable*.
+    /// Reads a key. Past the deadline the answer is *unavailable*; if the store hangs over other keys it is *other*, as that
+    /// says nothing of this one.
     pub(crate) async fn load(&self, name: &KeyName) -> Result<Key, KeyTrouble> {
         self.read(name.as_str()).await
     }
@@ -137,25 +161,27 @@ impl Keys {
             let running = Arc::new(());
             let runs = Arc::downgrade(&running);
             let of = name.clone();
-            let answer = calls.desk_for(&name)?.hand_in(move |store| {
+            let answer = calls.desk_for(&name, whole)?.hand_in(move |store| {
                 let _running = running;
                 job(store.as_ref(), &of)
             });
-            let (deadline, why) = if calls.left_behind.is_empty() {
-                (whole, NoAnswer::OfThisKey)
+            let (deadline, had_its_time) = if calls.left_behind.is_empty() {
+                (whole, Some(Instant::now() + whole))
             } else {
                 // It may be the other call alone that holds this one up.
-                (beside_a_hanging_call, NoAnswer::OfOthers)
+                (beside_a_hanging_call, None)
             };
             match tokio::time::timeout(deadline, answer).await {
                 Ok(answer) => answer.map_err(|_| NoAnswer::OfThisKey),
                 Err(_) => {
                     calls.desk = None;
-                    calls.left_behind.push(LeftBehind {
+                    let call = LeftBehind {
                         name,
                         running: runs,
-                        why,
-                    });
+                        had_its_time,
+                    };
+                    let why = call.why();
+                    calls.left_behind.push(call);
                     Err(why)
                 }
             }
@@ -190,7 +216,7 @@ mod tests {
 
     /// Answers at once of every key but those of its list, whose calls wait until they are let go.
     struct Hanging {
-        names: Vec<&'static str>,
+        names: std::sync::Mutex<Vec<&'static str>>,
         let_go: std::sync::Mutex<mpsc::Receiver<()>>,
         begun: std::sync::Mutex<Vec<String>>,
         returned: std::sync::Mutex<Vec<String>>,
@@ -199,13 +225,19 @@ mod tests {
     impl Hanging {
         fn enter(&self, name: &str) {
             self.begun.lock().unwrap().push(name.to_owned());
-            if self.names.contains(&name) {
-                // Not under the lock, or a second one would wait for the first.
-                while self.let_go.lock().unwrap().try_recv() == Err(mpsc::TryRecvError::Empty) {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
+            // Not under a lock, or a second one would wait for the first.
+            let hangs = || self.names.lock().unwrap().contains(&name);
+            let let_go = || self.let_go.lock().unwrap().try_recv();
+            while hangs() && let_go() == Err(mpsc::TryRecvError::Empty) {
+                std::thread::sleep(Duration::from_millis(5));
             }
             self.returned.lock().unwrap().push(name.to_owned());
+        }
+
+        /// Answers of this key too from now on.
+        fn mend(&self, name: &str) {
+            let mut names = self.names.lock().unwrap();
+            names.retain(|hanging| *hanging != name);
         }
 
         fn returned(&self) -> Vec<String> {
@@ -233,7 +265,7 @@ mod tests {
     fn keys(names: &[&'static str]) -> (Keys, Arc<Hanging>, mpsc::Sender<()>) {
         let (letting_go, let_go) = mpsc::channel();
         let store = Arc::new(Hanging {
-            names: names.to_vec(),
+            names: std::sync::Mutex::new(names.to_vec()),
             let_go: std::sync::Mutex::new(let_go),
             begun: std::sync::Mutex::default(),
             returned: std::sync::Mutex::default(),
@@ -407,6 +439,31 @@ mod tests {
         }
         eventually(async || load(&keys, "beside").await == ANSWERED).await;
         eventually(async || load(&keys, "dead").await == ANSWERED).await;
+    }
+
+    #[tokio::test]
+    async fn a_key_that_hangs_beside_another_is_in_trouble_itself_once_that_one_returned() {
+        let short = Duration::from_millis(50);
+        for (whole, trouble) in [
+            (short, KeyTrouble::Unavailable),
+            (Duration::from_secs(600), KeyTrouble::Other),
+        ] {
+            let (mut keys, store, letting_go) = keys(&["first", "second"]);
+            keys.deadline = short;
+            assert_eq!(load(&keys, "first").await, Err(KeyTrouble::Unavailable));
+            keys.deadline_beside_a_hanging_call = Duration::ZERO;
+            assert_eq!(load(&keys, "second").await, Err(KeyTrouble::Other));
+            // However long the two hang together.
+            tokio::time::sleep(2 * short).await;
+            assert_eq!(load(&keys, "second").await, Err(KeyTrouble::Other));
+            keys.deadline = whole;
+            keys.deadline_beside_a_hanging_call = Duration::from_secs(60);
+            store.mend("first");
+            eventually(async || load(&keys, "first").await == ANSWERED).await;
+            // The time in which it is alone counts.
+            eventually(async || load(&keys, "second").await == Err(trouble)).await;
+            drop(letting_go);
+        }
     }
 
     #[tokio::test]
