@@ -9,7 +9,7 @@ use crate::session::{AccountId, BootMillis, Event};
 use crate::vault::{AccountRecord, ServerFacts};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 pub(crate) struct Account {
     pub(crate) id: AccountId,
@@ -31,18 +31,20 @@ pub(crate) struct Account {
     pub(crate) expiry_read: tokio::sync::Mutex<Option<BootMillis>>,
     /// What is to be read of the session and its server in the background.
     pub(crate) reading: Mutex<Reading>,
+    /// Wakes whoever waits to read it.
+    pub(crate) read_now: Notify,
     /// How many lists of sessions were asked for.
     lists: AtomicU64,
-    /// The newest of them that was learned from.
-    pub(crate) learned_list: AtomicU64,
+    /// The newest of them that was learned from. Held while one is learned from.
+    pub(crate) learned_list: tokio::sync::Mutex<ListNumber>,
     /// Whether the way to the server still lacks the secrets of its profile. Held while the way is changed.
     pub(crate) way_lacks_secrets: tokio::sync::Mutex<bool>,
     messages: mpsc::UnboundedSender<Message>,
 }
 
 /// A list of sessions, among those that were asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ListNumber(pub(crate) u64);
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ListNumber(u64);
 
 impl Account {
     /// Also gives the receiving end, for the worker.
@@ -66,8 +68,9 @@ impl Account {
             server_clock_ahead: AtomicI64::new(0),
             expiry_read: tokio::sync::Mutex::new(None),
             reading: Mutex::new(Reading::of_stored(record)),
+            read_now: Notify::new(),
             lists: AtomicU64::new(0),
-            learned_list: AtomicU64::new(0),
+            learned_list: tokio::sync::Mutex::default(),
             messages,
         };
         account.note_server_clock(record.signed_in_server_date, record.signed_in_at);

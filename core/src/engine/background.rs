@@ -28,7 +28,11 @@ impl Engine {
             engine.outbox.kick();
             let accounts = engine.every_account();
             let looks = accounts.iter().map(|account| engine.look_at(account));
-            let looks = async { tokio::join!(join_all(looks), paid) };
+            let looks = async {
+                tokio::join!(join_all(looks), paid);
+                // Also what that has brought up: nobody may come back before the reminder of an old expiry.
+                join_all(accounts.iter().map(|account| engine.read_due(account))).await
+            };
             let _ = tokio::time::timeout_at(until - policy::CHECK_STORES, looks).await;
             for account in &accounts {
                 engine.tell_passed_expiry(account).await;

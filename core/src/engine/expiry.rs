@@ -4,7 +4,7 @@
 use crate::api::{Changes, Reminder, Standing};
 use crate::engine::Engine;
 use crate::engine::account::Account;
-use crate::engine::reading::is_said;
+use crate::engine::reading::{Unsaid, said};
 use crate::error::Error;
 use crate::policy;
 use crate::server::Outcome as Answered;
@@ -72,21 +72,21 @@ impl Engine {
         }
         // Also where nobody answers.
         *last = Some(now);
-        self.read_expiry(account).await;
+        let _ = self.read_expiry(account).await;
     }
 
     /// Reads the expiry from the list of sessions, however lately it was read. Gives whether the server has said what there is
     /// to say.
-    pub(crate) async fn read_expiry(&self, account: &Arc<Account>) -> bool {
+    pub(crate) async fn read_expiry(&self, account: &Arc<Account>) -> Result<(), Unsaid> {
         let Ok((account, epoch, token)) = self.signed_in(account.id).await else {
-            return false;
+            return Err(Unsaid::default());
         };
         let list = account.next_list();
         let Ok(answer) = account.rest.sessions(&token, "me").await else {
-            return false;
+            return Err(Unsaid::default());
         };
         account.note_server_clock(answer.reply.date, self.times.wall());
-        let said = is_said(&answer);
+        let said = said(&answer);
         if let Answered::Done(sessions) = answer.outcome {
             self.learn_own_session(&account, epoch, list, &sessions)
                 .await;

@@ -392,12 +392,8 @@ impl Engine {
                         .await;
                     self.refresh_cookies_due().await;
                     if answer.reply.renewed {
-                        // The session is a phone's from now on, and the server gave it the length of those. Read here, as a
-                        // check in the background waits for what is paid and for nothing else.
-                        let read = self.unless_lost(self.read_expiry(&account)).await;
-                        if read != Some(true) {
-                            self.read_soon(&account, Due::SESSION, Duration::ZERO);
-                        }
+                        // The session is a phone's from now on, and the server gave it the length of those.
+                        self.read_once_in_touch(&account, Due::SESSION);
                     }
                     Tried::Done(OutboxProof::DeviceAttached)
                 }

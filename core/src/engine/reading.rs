@@ -6,13 +6,16 @@
 use crate::api::Link;
 use crate::engine::account::Account;
 use crate::engine::{Engine, lock};
-use crate::pace::{Dice, doubled};
+use crate::pace::{Dice, doubled, honour};
 use crate::policy;
 use crate::server::{Answer, Outcome as Answered};
 use crate::session::HostState;
 use crate::vault::AccountRecord;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What is to be read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,17 @@ pub(crate) struct Reading {
     due: Due,
     /// Somebody reads, or waits to.
     under_way: bool,
+    /// Over how long whoever is woken spreads what it asks.
+    spread: Duration,
+    /// Before that the server wants to hear nothing.
+    not_before: Option<Instant>,
+}
+
+/// The server has not said what there is to say.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unsaid {
+    /// How long it wants to be left alone.
+    retry_after: Option<Duration>,
 }
 
 impl Reading {
@@ -70,7 +84,7 @@ impl Reading {
         };
         Self {
             due,
-            under_way: false,
+            ..Self::default()
         }
     }
 }
@@ -89,12 +103,18 @@ impl Drop for Taken<'_> {
 
 /// Whether the server has said what there is to say. A limit on requests, an error of the server's own or a page of something
 /// in between is none of that.
-pub(crate) fn is_said<T>(answer: &Answer<T>) -> bool {
-    match &answer.outcome {
+pub(crate) fn said<T>(answer: &Answer<T>) -> Result<(), Unsaid> {
+    let is_said = match &answer.outcome {
         Answered::Done(_) => true,
         Answered::Refused(refusal) => refusal.status < 500 && refusal.status != 429,
         Answered::Unreadable => false,
+    };
+    if is_said {
+        return Ok(());
     }
+    Err(Unsaid {
+        retry_after: answer.reply.retry_after,
+    })
 }
 
 impl Engine {
@@ -105,18 +125,37 @@ impl Engine {
 
     /// Reads this in the background. `spread` keeps the devices of a server from asking in one second.
     pub(crate) fn read_soon(self: &Arc<Self>, account: &Arc<Account>, due: Due, spread: Duration) {
-        lock(&account.reading).due.add(due);
-        self.begin_reading(account, spread);
+        let mut reading = lock(&account.reading);
+        let known = reading.due;
+        reading.due.add(due);
+        let is_new = reading.due != known;
+        drop(reading);
+        self.begin_reading(account, spread, is_new);
     }
 
     /// The link is live again, or HTTP is what there is: time for what had no answer before.
     pub(crate) fn read_what_is_due(self: &Arc<Self>, account: &Arc<Account>) {
-        self.begin_reading(account, Duration::ZERO);
+        self.begin_reading(account, Duration::ZERO, true);
     }
 
-    fn begin_reading(self: &Arc<Self>, account: &Arc<Account>, spread: Duration) {
+    /// This is to be read as soon as the account's server can be asked.
+    pub(crate) fn read_once_in_touch(self: &Arc<Self>, account: &Arc<Account>, due: Due) {
+        lock(&account.reading).due.add(due);
+        if self.is_in_touch(account) {
+            self.begin_reading(account, Duration::ZERO, true);
+        }
+    }
+
+    fn begin_reading(self: &Arc<Self>, account: &Arc<Account>, spread: Duration, wakes: bool) {
         let mut reading = lock(&account.reading);
-        if reading.due == Due::NOTHING || reading.under_way {
+        if reading.due == Due::NOTHING {
+            return;
+        }
+        if reading.under_way {
+            if wakes {
+                reading.spread = spread;
+                account.read_now.notify_one();
+            }
             return;
         }
         reading.under_way = true;
@@ -130,11 +169,17 @@ impl Engine {
         let mut failures = 0;
         loop {
             let read = async {
-                tokio::time::sleep(wait).await;
-                self.read_due(account).await
+                if self.pause(account, wait).await {
+                    failures = 0;
+                }
+                // What panics is due as before.
+                let read = AssertUnwindSafe(self.read_due(account))
+                    .catch_unwind()
+                    .await;
+                read.unwrap_or_default()
             };
-            let said = tokio::select! {
-                said = read => said,
+            let is_said = tokio::select! {
+                is_said = read => is_said,
                 () = self.suspension() => false,
             };
             let mut reading = lock(&account.reading);
@@ -145,7 +190,7 @@ impl Engine {
             }
             drop(reading);
             let mut dice = Dice::new(self.times.now().entropy);
-            wait = if said {
+            wait = if is_said {
                 dice.up_to(policy::FIRST_RETRY_SPREAD)
             } else {
                 let ceiling = doubled(
@@ -159,6 +204,23 @@ impl Engine {
         }
     }
 
+    /// Waits so long or until there is a new reason to read, and as long as the server asked for. Whether there was one.
+    async fn pause(&self, account: &Account, wait: Duration) -> bool {
+        let is_woken = tokio::select! {
+            () = tokio::time::sleep(wait) => false,
+            () = account.read_now.notified() => true,
+        };
+        if is_woken {
+            let spread = lock(&account.reading).spread;
+            tokio::time::sleep(Dice::new(self.times.now().entropy).up_to(spread)).await;
+        }
+        let not_before = lock(&account.reading).not_before;
+        if let Some(not_before) = not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
+        is_woken
+    }
+
     /// Whether the account's server can be asked now, as was last published.
     fn is_in_touch(&self, account: &Account) -> bool {
         let link = self.snapshot(account.id).map(|snapshot| snapshot.link);
@@ -166,21 +228,38 @@ impl Engine {
             && matches!(link, Some(Link::Live | Link::Polling))
     }
 
-    /// Reads what is due, once. Whether everything was said.
-    async fn read_due(self: &Arc<Self>, account: &Arc<Account>) -> bool {
-        let left = std::mem::take(&mut lock(&account.reading).due);
-        let mut taken = Taken { account, left };
+    /// Reads what is due, once, unless the server wants to hear nothing now. Whether everything was said.
+    pub(crate) async fn read_due(self: &Arc<Self>, account: &Arc<Account>) -> bool {
+        let mut taken = {
+            let mut reading = lock(&account.reading);
+            if reading.not_before.is_some_and(|at| Instant::now() < at) {
+                return false;
+            }
+            let left = std::mem::take(&mut reading.due);
+            Taken { account, left }
+        };
+        let mut asked = None;
         if taken.left.session {
             let read = self.unless_lost(self.read_expiry(account)).await;
-            taken.left.session = read != Some(true);
+            taken.left.session = read != Some(Ok(()));
+            asked = read
+                .and_then(Result::err)
+                .and_then(|unsaid| unsaid.retry_after);
         }
-        if taken.left.config {
+        if taken.left.config && asked.is_none() {
             let read = self.unless_lost(self.learn_config(account.id)).await;
-            taken.left.config = read != Some(true);
+            taken.left.config = read != Some(Ok(()));
+            asked = read
+                .and_then(Result::err)
+                .and_then(|unsaid| unsaid.retry_after);
         }
         if taken.left.properties && !taken.left.config {
             self.owe_device_properties(account.id).await;
             taken.left.properties = false;
+        }
+        if let Some(asked) = asked {
+            let wait = honour(asked, &mut Dice::new(self.times.now().entropy));
+            lock(&account.reading).not_before = Some(Instant::now() + wait);
         }
         taken.left == Due::NOTHING
     }

@@ -3,7 +3,7 @@
 
 use crate::engine::account::Account;
 use crate::engine::questions::facts;
-use crate::engine::reading::{Due, is_said};
+use crate::engine::reading::{Due, Unsaid, said};
 use crate::engine::sign_in::version_number;
 use crate::engine::{Engine, lock};
 use crate::evidence;
@@ -67,18 +67,18 @@ impl Engine {
 
     /// Reads the client configuration and stores what it says. Only the full set says anything: a dead session gets the
     /// limited one, and something in between may give any. Gives whether the server has said what there is to say.
-    pub(crate) async fn learn_config(&self, id: AccountId) -> bool {
+    pub(crate) async fn learn_config(&self, id: AccountId) -> Result<(), Unsaid> {
         let Ok((account, epoch, token)) = self.signed_in(id).await else {
-            return false;
+            return Err(Unsaid::default());
         };
         let Ok(answer) = account.rest.config(Some(&token)).await else {
-            return false;
+            return Err(Unsaid::default());
         };
         let set = evidence::config_set(&facts(&answer.reply, self.config.clear_text));
         account.note_server_clock(answer.reply.date, self.times.wall());
         account.event(Event::ConfigSeen(set));
         let own = answer.reply.same_origin && is_secure(account.rest.address(), answer.reply.tls);
-        let said = is_said(&answer);
+        let said = said(&answer);
         if let (Answered::Done(config), ConfigSet::Full, true) = (answer.outcome, set, own) {
             self.learn_server(&account, epoch, &config).await;
         }

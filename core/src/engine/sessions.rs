@@ -16,7 +16,6 @@ use crate::server::wire::Session;
 use crate::server::{self, Answer, TransportError};
 use crate::session::{AccountId, Epoch, Event, UnixMillis};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Rows of this kind come back by themselves when their access token is used, and the web app does not list them.
 const ACCESS_TOKEN: &str = "UserAccessToken";
@@ -208,6 +207,8 @@ impl Engine {
         sessions: &[Session],
     ) -> Option<String> {
         let id = account.id;
+        // One after the other: what one of them stores, the next finds stored and shown.
+        let mut learned = account.learned_list.lock().await;
         let record = self.vault(move |vault| vault.account(id)).await.ok()??;
         if record.epoch != epoch {
             return None;
@@ -235,11 +236,13 @@ impl Engine {
                 .vault(move |vault| vault.set_session_id(id, epoch, &session_id))
                 .await;
         }
-        if account.learned_list.fetch_max(list.0, Ordering::AcqRel) > list.0 {
+        if *learned > list {
             return Some(own.id.clone());
         }
+        *learned = list;
         let expires_at = (own.expires_at > 0).then_some(UnixMillis(own.expires_at));
-        if record.expires_at != expires_at {
+        let is_stored = record.expires_at == expires_at;
+        if !is_stored {
             let at = self.times.wall();
             let stored = self
                 .vault(move |vault| vault.set_expiry(id, epoch, expires_at, at))
@@ -248,10 +251,11 @@ impl Engine {
                 // What was told of the old expiry may be void.
                 self.refresh_lists().await;
             }
+        }
+        // Whoever stored it may have gone before showing it.
+        let shown = self.snapshot(id).map(|snapshot| snapshot.expires_at);
+        if !is_stored || shown != Some(expires_at) {
             self.hub.change(|changes| {
-                if account.learned_list.load(Ordering::Acquire) > list.0 {
-                    return;
-                }
                 for snapshot in changes
                     .accounts
                     .iter_mut()
