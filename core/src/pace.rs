@@ -94,6 +94,17 @@ impl Clock for StoppedClock {
     }
 }
 
+/// How long work in the background waits after so many tries that failed: twice as long each time, and never less than half
+/// of that, the rest drawn.
+pub fn background_retry(attempts: u32, dice: &mut Dice) -> Duration {
+    let ceiling = doubled(
+        policy::BACKGROUND_RETRY_BASE,
+        policy::BACKGROUND_RETRY_CAP,
+        attempts,
+    );
+    ceiling / 2 + dice.up_to(ceiling / 2)
+}
+
 /// The wait that honours a server's `Retry-After`: clamped, with jitter on top and never below what was asked for.
 pub fn honour(retry_after: Duration, dice: &mut Dice) -> Duration {
     let asked = retry_after.min(policy::RETRY_AFTER_CAP);

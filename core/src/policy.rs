@@ -164,12 +164,13 @@ pub const DISK_RESERVE: u64 = 256 * 1024;
 pub const VAULT_BUSY_TIMEOUT: Duration = seconds(5);
 /// Time a scrub waits for a reader of the vault. Short, because a blocked scrub is tried again and a suspension waits for it.
 pub const SCRUB_BUSY_TIMEOUT: Duration = Duration::from_millis(250);
-/// First wait between tries of what is owed to the server; each further one doubles.
-pub const OUTBOX_RETRY_BASE: Duration = seconds(5);
+/// First wait between tries of work in the background (what is owed to the server, what an older app left, what is to be read
+/// of a session and its server); each further one doubles.
+pub const BACKGROUND_RETRY_BASE: Duration = seconds(5);
 /// The outbox looks again no sooner than this, so that a clock that jumps cannot make it spin.
 pub const OUTBOX_SHORTEST_WAIT: Duration = seconds(1);
-/// Ceiling of the waits between tries of what is owed to the server.
-pub const OUTBOX_RETRY_CAP: Duration = minutes(15);
+/// Ceiling of the waits between tries of work in the background.
+pub const BACKGROUND_RETRY_CAP: Duration = minutes(15);
 /// How long a sign-out is owed before a server that states another installation's id is asked, with the token, whether it
 /// knows the session: a name that leads elsewhere by mistake is put right within a day, a server that was given a new id stays.
 pub const OWED_ELSEWHERE: Duration = minutes(24 * 60);

@@ -17,7 +17,7 @@ use crate::legacy::{
     Candidate, LegacyEntry, LegacyEntryId, LegacyErasable, LegacyOutcome, LegacyReport,
     LegacySource, Plan, Planned, PreviousInstallation, behind, plan,
 };
-use crate::pace::{Dice, doubled};
+use crate::pace::{Dice, background_retry};
 use crate::policy;
 use crate::secret::{SecretText, Token};
 use crate::server::{NetworkProfile, Rest, ServerAddress, SignedIn, wire};
@@ -424,14 +424,14 @@ impl Engine {
         let unconfirmed = rows
             .iter()
             .any(|row| row.state == LegacyState::Copied)
-            .then_some(policy::OUTBOX_RETRY_CAP);
+            .then_some(policy::BACKGROUND_RETRY_CAP);
         let next = next.into_iter().chain(unconfirmed).min()?;
-        Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP))
+        Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::BACKGROUND_RETRY_CAP))
     }
 
     async fn settle_legacy(self: &Arc<Self>, everything: bool) {
         let now = self.times.wall();
-        let longest = UnixMillis(now.0.saturating_add(millis(policy::OUTBOX_RETRY_CAP)));
+        let longest = UnixMillis(now.0.saturating_add(millis(policy::BACKGROUND_RETRY_CAP)));
         // A time beyond any wait is of a clock that was set back.
         let due = |at: UnixMillis| at <= now || at > longest;
         let rows = self.legacy_rows().await.unwrap_or_default();
@@ -481,14 +481,9 @@ impl Engine {
     }
 
     async fn ask_again(&self, row: &LegacyRow, pause: Option<Duration>) -> Result<(), Failure> {
-        let ceiling = doubled(
-            policy::OUTBOX_RETRY_BASE,
-            policy::OUTBOX_RETRY_CAP,
-            row.attempts,
-        );
         let now = self.times.now();
         let mut dice = Dice::new(now.entropy);
-        let wait = ceiling / 2 + dice.up_to(ceiling / 2);
+        let wait = background_retry(row.attempts, &mut dice);
         let at = |wait: Duration| UnixMillis(now.wall.0.saturating_add(millis(wait)));
         let (entry, next) = (row.row.entry.clone(), at(wait));
         let not_before = pause.map_or(UnixMillis(0), |pause| {

@@ -8,7 +8,7 @@ use crate::engine::questions::facts;
 use crate::engine::reading::Due;
 use crate::engine::{Engine, Failure, installation, stored_profile};
 use crate::evidence::{self, Evidence, Expected, RequestIds};
-use crate::pace::{Dice, doubled};
+use crate::pace::{Dice, background_retry};
 use crate::policy;
 use crate::secret::Token;
 use crate::server::probe::major_minor;
@@ -119,13 +119,13 @@ impl Engine {
     async fn until_next(&self) -> Option<Duration> {
         let now = self.times.wall();
         let Ok(entries) = self.vault(|vault| vault.outbox()).await else {
-            return Some(policy::OUTBOX_RETRY_CAP);
+            return Some(policy::BACKGROUND_RETRY_CAP);
         };
         let next = entries
             .iter()
             .map(|entry| entry.next_try_at.since(now))
             .min()?;
-        Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::OUTBOX_RETRY_CAP))
+        Some(next.clamp(policy::OUTBOX_SHORTEST_WAIT, policy::BACKGROUND_RETRY_CAP))
     }
 
     async fn pay(self: &Arc<Self>, entry: &OutboxEntry) {
@@ -145,12 +145,8 @@ impl Engine {
                 self.vault(move |vault| vault.outbox_done(id, proof)).await
             }
             Tried::Again => {
-                let ceiling = doubled(
-                    policy::OUTBOX_RETRY_BASE,
-                    policy::OUTBOX_RETRY_CAP,
-                    entry.attempts,
-                );
-                let wait = ceiling / 2 + Dice::new(self.times.now().entropy).up_to(ceiling / 2);
+                let mut dice = Dice::new(self.times.now().entropy);
+                let wait = background_retry(entry.attempts, &mut dice);
                 let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let next = UnixMillis(self.times.wall().0.saturating_add(wait));
                 self.vault(move |vault| vault.outbox_attempted(id, next))

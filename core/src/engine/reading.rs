@@ -6,7 +6,7 @@
 use crate::api::Link;
 use crate::engine::account::Account;
 use crate::engine::{Engine, lock};
-use crate::pace::{Dice, doubled, honour};
+use crate::pace::{Dice, background_retry, honour};
 use crate::policy;
 use crate::server::{Answer, Outcome as Answered};
 use crate::session::HostState;
@@ -166,7 +166,7 @@ impl Engine {
 
     async fn read_until_said(self: &Arc<Self>, account: &Arc<Account>, spread: Duration) {
         let mut wait = Dice::new(self.times.now().entropy).up_to(spread);
-        let mut failures = 0;
+        let mut failures = 0_u32;
         loop {
             let read = async {
                 if self.pause(account, wait).await {
@@ -193,13 +193,9 @@ impl Engine {
             wait = if is_said {
                 dice.up_to(policy::FIRST_RETRY_SPREAD)
             } else {
-                let ceiling = doubled(
-                    policy::OUTBOX_RETRY_BASE,
-                    policy::OUTBOX_RETRY_CAP,
-                    failures,
-                );
+                let wait = background_retry(failures, &mut dice);
                 failures = failures.saturating_add(1);
-                ceiling / 2 + dice.up_to(ceiling / 2)
+                wait
             };
         }
     }

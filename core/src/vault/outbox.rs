@@ -155,7 +155,7 @@ impl Vault {
 pub const STRAY: (AccountId, Epoch) = (AccountId(0), Epoch(0));
 
 fn longest_wait() -> i64 {
-    i64::try_from(policy::OUTBOX_RETRY_CAP.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(policy::BACKGROUND_RETRY_CAP.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<OutboxEntry>, VaultError> {
